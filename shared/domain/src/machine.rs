@@ -1,0 +1,291 @@
+//! A machine's record: the one truth about it, through all its attempts. How it changes is in
+//! [`crate::transition`]; nothing else writes these fields.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    blob::{BlobRef, Sha256Hex},
+    failure::MachineError,
+    ids::{InstanceId, MachineId},
+    launch::{AmiId, InstanceType, LaunchTemplateId, MachineName},
+    naming,
+    poll::Deadlines,
+    status::{Desired, InstanceState, OnFailure, Source, Status},
+};
+
+/// Version of the record's shape; a reader must understand all up to its own.
+pub const SCHEMA: u32 = 1;
+
+/// How long an ended machine stays readable.
+pub const READABLE_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
+
+/// What to launch. Frozen with the attempt: a client token repeated with other parameters is an error at EC2.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchSpec {
+    /// Launch template id; explicit fields override what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_template_id: Option<LaunchTemplateId>,
+    /// AMI id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami: Option<AmiId>,
+    /// EC2 instance type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<InstanceType>,
+}
+
+/// What to stage once the machine can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagingSpec {
+    /// The Walrus blob.
+    pub blob: BlobRef,
+    /// Its SHA-256, checked on the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256Hex>,
+    /// Its size in bytes, checked on the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+}
+
+/// What EC2 says of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceFacts {
+    /// EC2's id.
+    pub id: InstanceId,
+    /// EC2's state, when it was last seen.
+    pub state: InstanceState,
+    /// Why it is in that state, in EC2's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// AMI id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_id: Option<String>,
+    /// EC2 instance type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// `x86_64` or `arm64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// Availability zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability_zone: Option<String>,
+    /// Subnet id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet_id: Option<String>,
+    /// Public IPv4 address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_ip: Option<String>,
+    /// Private IPv4 address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_ip: Option<String>,
+    /// First security group's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group_id: Option<String>,
+    /// Spot request id, for a spot instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot_request_id: Option<String>,
+    /// When EC2 launched it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_time: Option<Timestamp>,
+}
+
+/// An instance that a listing of EC2 did not show. Listings are eventually consistent: only several
+/// sightings over some time mean that it is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// When it was first missed.
+    pub since: Timestamp,
+    /// In how many passes.
+    pub passes: u32,
+}
+
+/// One step of a machine's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineEntry {
+    /// The status entered; each at most once an attempt.
+    pub phase: Status,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// In a few words.
+    pub detail: String,
+}
+
+/// A machine's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Ours.
+    pub id: MachineId,
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// Counts writes; every write is conditional on it.
+    pub version: u64,
+    /// Who asked for it.
+    pub owner: String,
+    /// Shown in EC2's console.
+    pub name: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// Where it is in its life.
+    pub status: Status,
+    /// What is wanted.
+    pub desired: Desired,
+    /// What to launch.
+    pub launch: LaunchSpec,
+    /// What to stage; nothing for a bare machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staging: Option<StagingSpec>,
+    /// What to do with the instance when provisioning fails.
+    pub on_failure: OnFailure,
+    /// How long a kept failed machine lives, in minutes.
+    pub keep_failed_minutes: u32,
+    /// How long each phase may take.
+    pub deadlines: Deadlines,
+    /// Counts launches; each has its own client token.
+    pub attempt: u32,
+    /// Counts executions within the attempt; a further one takes over from one that died.
+    pub run: u32,
+    /// Since when starting an execution has been failing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unstarted_since: Option<Timestamp>,
+    /// Set before RunInstances is called for the first time: from then on an instance may exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_requested_at: Option<Timestamp>,
+    /// EC2's id, as soon as it is known. Apart from `instance`, because an index is built on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<InstanceId>,
+    /// What EC2 last said of the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceFacts>,
+    /// The instance is missing from EC2's listings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// SSM's id of the staging command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<MachineError>,
+    /// What happened when.
+    pub timeline: Vec<TimelineEntry>,
+    /// Tail of the staging command's output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When the record last changed.
+    pub updated_at: Timestamp,
+    /// When Haulout ends it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Since when it is certain that no instance of it exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+}
+
+/// What a caller asked for, validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineRequest {
+    /// Who asks.
+    pub owner: String,
+    /// A name, or none for [`naming::default_name`].
+    pub name: Option<MachineName>,
+    /// What to launch.
+    pub launch: LaunchSpec,
+    /// What to stage.
+    pub staging: Option<StagingSpec>,
+    /// What to do with the instance when provisioning fails.
+    pub on_failure: OnFailure,
+    /// How long a kept failed machine lives, in minutes.
+    pub keep_failed_minutes: u32,
+    /// How long each phase may take.
+    pub deadlines: Deadlines,
+}
+
+impl Machine {
+    /// The record of a new machine: written before anything is launched.
+    pub fn new(id: MachineId, request: MachineRequest, now: Timestamp) -> Self {
+        let MachineRequest {
+            owner,
+            name,
+            launch,
+            staging,
+            on_failure,
+            keep_failed_minutes,
+            deadlines,
+        } = request;
+        Self {
+            id,
+            schema: SCHEMA,
+            version: 1,
+            owner,
+            name: name.map_or_else(|| naming::default_name(now), String::from),
+            source: Source::Launch,
+            status: Status::WaitingForInstance,
+            desired: Desired::Running,
+            launch,
+            staging,
+            on_failure,
+            keep_failed_minutes,
+            deadlines,
+            attempt: 1,
+            run: 1,
+            unstarted_since: None,
+            launch_requested_at: None,
+            instance_id: None,
+            instance: None,
+            missing: None,
+            command_id: None,
+            error: None,
+            timeline: vec![TimelineEntry {
+                phase: Status::WaitingForInstance,
+                at: now,
+                detail: "launch requested".to_owned(),
+            }],
+            output: None,
+            created_at: now,
+            updated_at: now,
+            expires_at: None,
+            closed_at: None,
+        }
+    }
+
+    /// The EC2 client token of the current attempt.
+    pub fn client_token(&self) -> String {
+        naming::client_token(&self.id, self.attempt)
+    }
+
+    /// The name of the execution that works, or should work, on it.
+    pub fn execution_name(&self) -> String {
+        naming::execution_name(&self.id, self.attempt, self.run)
+    }
+
+    /// It should be gone, and is not known to be.
+    pub fn is_unwinding(&self) -> bool {
+        self.desired == Desired::Terminated && self.closed_at.is_none()
+    }
+
+    /// When the current status was entered.
+    pub fn phase_entered_at(&self) -> Timestamp {
+        self.timeline
+            .last()
+            .map_or(self.created_at, |entry| entry.at)
+    }
+
+    /// Time spent in the current status.
+    pub fn elapsed(&self, now: Timestamp) -> SignedDuration {
+        now.duration_since(self.phase_entered_at())
+    }
+
+    /// From when on the record may be deleted. Stores delete late: readers check it too.
+    pub fn purge_at(&self) -> Option<Timestamp> {
+        self.closed_at
+            .and_then(|closed| closed.checked_add(READABLE_AFTER_END).ok())
+    }
+
+    /// The record has outlived its use.
+    pub fn is_purged(&self, now: Timestamp) -> bool {
+        self.purge_at().is_some_and(|purge| purge <= now)
+    }
+}
