@@ -1,0 +1,21 @@
+//! Everything that talks to AWS: one small client per service, with the operations Haulout needs of it.
+//! Nothing here decides; decisions are `haulout_domain`'s. Each service is a Cargo feature, so that a
+//! function links only what it calls.
+
+pub mod clock;
+#[cfg(feature = "compute")]
+pub mod compute;
+pub mod config;
+pub mod emf;
+pub mod env;
+pub mod error;
+pub mod progress;
+#[cfg(feature = "remote")]
+pub mod remote;
+#[cfg(feature = "secrets")]
+pub mod secrets;
+#[cfg(feature = "store")]
+pub mod store;
+pub mod telemetry;
+#[cfg(feature = "workflow")]
+pub mod workflow;

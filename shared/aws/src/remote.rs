@@ -1,0 +1,137 @@
+//! SSM: whether a machine's agent reports, and the staging command.
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm::{
+    Client,
+    types::{
+        CommandInvocationStatus, InstanceInformationFilterKey, InstanceInformationStringFilter,
+        PingStatus,
+    },
+};
+use haulout_domain::{ids::InstanceId, poll::DELIVERY_SECONDS, transition::CommandState};
+
+use crate::error::AwsError;
+
+/// The document that runs a shell script.
+const DOCUMENT: &str = "AWS-RunShellScript";
+
+/// SSM.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    client: Client,
+}
+
+impl Remote {
+    /// SSM.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            client: Client::new(config),
+        }
+    }
+
+    /// Whether the machine's agent reports (DescribeInstanceInformation, `PingStatus`).
+    pub async fn is_online(&self, id: &InstanceId) -> Result<bool, AwsError> {
+        const OPERATION: &str = "DescribeInstanceInformation";
+        let filter = InstanceInformationStringFilter::builder()
+            .key(InstanceInformationFilterKey::InstanceIds.as_str())
+            .values(id.as_str())
+            .build()
+            .map_err(|_| AwsError::incomplete(OPERATION, "a required field"))?;
+        let answer = self
+            .client
+            .describe_instance_information()
+            .filters(filter)
+            .send()
+            .await
+            .map_err(|error| AwsError::new(OPERATION, error))?;
+        Ok(answer.instance_information_list().iter().any(|info| {
+            info.instance_id() == Some(id.as_str())
+                && info.ping_status() == Some(&PingStatus::Online)
+        }))
+    }
+
+    /// Sends a shell script (SendCommand) that may run for `run_seconds`; answers the command's id.
+    /// Not idempotent: SSM takes no client token.
+    pub async fn send(
+        &self,
+        id: &InstanceId,
+        script: &str,
+        run_seconds: u32,
+        comment: &str,
+    ) -> Result<String, AwsError> {
+        const OPERATION: &str = "SendCommand";
+        let answer = self
+            .client
+            .send_command()
+            .document_name(DOCUMENT)
+            .instance_ids(id.as_str())
+            .comment(comment)
+            .timeout_seconds(i32::try_from(DELIVERY_SECONDS).unwrap_or(30))
+            .parameters("commands", vec![script.to_owned()])
+            .parameters("executionTimeout", vec![run_seconds.to_string()])
+            .send()
+            .await
+            .map_err(|error| AwsError::new(OPERATION, error))?;
+        answer
+            .command()
+            .and_then(|command| command.command_id())
+            .map(str::to_owned)
+            .ok_or_else(|| AwsError::incomplete(OPERATION, "a command id"))
+    }
+
+    /// How a command stands (GetCommandInvocation).
+    pub async fn command(&self, id: &InstanceId, command: &str) -> Result<CommandState, AwsError> {
+        let answer = self
+            .client
+            .get_command_invocation()
+            .command_id(command)
+            .instance_id(id.as_str())
+            .send()
+            .await
+            .map_err(|error| AwsError::new("GetCommandInvocation", error));
+        let answer = match answer {
+            Ok(answer) => answer,
+            // SSM shows an invocation some moments after it accepted the command.
+            Err(error) if error.is("InvocationDoesNotExist") => {
+                return Ok(CommandState::InProgress);
+            }
+            Err(error) => return Err(error),
+        };
+        let stdout = answer.standard_output_content().unwrap_or_default();
+        // "Status details" tell a delivery time-out from an execution time-out; both are a lack of time.
+        Ok(match answer.status() {
+            Some(CommandInvocationStatus::Success | CommandInvocationStatus::Failed) => {
+                CommandState::Ended {
+                    response_code: Some(answer.response_code()),
+                    stdout: stdout.to_owned(),
+                    stderr: answer
+                        .standard_error_content()
+                        .unwrap_or_default()
+                        .to_owned(),
+                }
+            }
+            Some(CommandInvocationStatus::TimedOut) => CommandState::TimedOut {
+                stdout: stdout.to_owned(),
+            },
+            Some(CommandInvocationStatus::Cancelled) => CommandState::Cancelled,
+            _ => CommandState::InProgress,
+        })
+    }
+
+    /// Asks SSM to cancel a command. One that is over, or that SSM does not know, counts as cancelled.
+    pub async fn cancel(&self, id: &InstanceId, command: &str) -> Result<(), AwsError> {
+        let answer = self
+            .client
+            .cancel_command()
+            .command_id(command)
+            .instance_ids(id.as_str())
+            .send()
+            .await
+            .map_err(|error| AwsError::new("CancelCommand", error));
+        match answer {
+            Err(error) if error.is("InvalidCommandId") || error.is("InvalidInstanceId") => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The `control` table: counters that are kept so that no list has to be counted on a request.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::Select;
+use haulout_domain::status::{Source, Status};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Filter, Store, StoreError, number, text};
+use crate::error::AwsError;
+
+const COUNTS: &str = "counts";
+
+/// How many records there are, by status and source, at the time of the last sweep.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    records: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// How many match.
+    pub fn total(&self, filter: Filter) -> u64 {
+        Status::ALL
+            .iter()
+            .filter(|status| filter.status.is_none_or(|wanted| wanted == **status))
+            .flat_map(|status| Source::ALL.iter().map(move |source| (*status, *source)))
+            .filter(|(_, source)| filter.source.is_none_or(|wanted| wanted == *source))
+            .filter_map(|(status, source)| self.records.get(&label(status, source)))
+            .sum()
+    }
+}
+
+fn label(status: Status, source: Source) -> String {
+    format!("{status}#{source}")
+}
+
+impl Store {
+    /// The counts of the last sweep; zeroes before the first one.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.control)
+            .key("pk", text(COUNTS))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("GetItem", error))?;
+        let counts = answer.item.map(serde_dynamo::from_item).transpose()?;
+        Ok(counts.unwrap_or_default())
+    }
+
+    /// Counts the records anew and keeps the result.
+    pub async fn recount(&self, now: Timestamp) -> Result<Counts, StoreError> {
+        let mut counts = Counts::default();
+        for status in Status::ALL {
+            for source in Source::ALL {
+                let count = self.count(*status, *source, now).await?;
+                if count > 0 {
+                    counts.records.insert(label(*status, *source), count);
+                }
+            }
+        }
+        let mut item: super::machines::Item = serde_dynamo::to_item(&counts)?;
+        item.insert("pk".to_owned(), text(COUNTS));
+        self.client
+            .put_item()
+            .table_name(&self.control)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("PutItem", error))?;
+        Ok(counts)
+    }
+
+    async fn count(
+        &self,
+        status: Status,
+        source: Source,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.machines)
+            .index_name("by_status")
+            .select(Select::Count)
+            .key_condition_expression("#status = :status")
+            .filter_expression(
+                "#source = :source AND (attribute_not_exists(purge_at) OR purge_at > :now)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#source", "source")
+            .expression_attribute_values(":status", text(status.as_str()))
+            .expression_attribute_values(":source", text(source.as_str()))
+            .expression_attribute_values(":now", number(now.as_second()))
+            .into_paginator()
+            .send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new("Query", error))?;
+            count += u64::try_from(page.count).unwrap_or(0);
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,76 @@
+//! DynamoDB: the `machines` table, where every record lives, and `control`, for what is not a record
+//! (idempotency keys, counters). Every write is conditional on what was read.
+
+mod control;
+mod create;
+mod listing;
+mod machines;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use haulout_domain::ids::MachineId;
+
+pub use self::{
+    control::Counts,
+    create::{Created, Idempotency},
+    listing::{Filter, Page},
+};
+use crate::error::AwsError;
+
+/// The two tables.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    machines: String,
+    control: String,
+}
+
+/// What the store could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB said no, or nothing.
+    #[error("the store did not answer as it should")]
+    Aws(#[from] AwsError),
+    /// The record changed under every try.
+    #[error("the record of machine {0} kept changing")]
+    Conflict(MachineId),
+    /// A record, or the attributes for one, could not be converted.
+    #[error("a stored item is not what it should be")]
+    Shape(#[from] serde_dynamo::Error),
+}
+
+impl StoreError {
+    /// Repeating it may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Aws(error) => error.is_transient(),
+            Self::Conflict(_) => true,
+            Self::Shape(_) => false,
+        }
+    }
+}
+
+impl Store {
+    /// A store on these tables.
+    pub fn new(
+        config: &SdkConfig,
+        machines: impl Into<String>,
+        control: impl Into<String>,
+    ) -> Self {
+        Self {
+            client: Client::new(config),
+            machines: machines.into(),
+            control: control.into(),
+        }
+    }
+}
+
+/// A string attribute.
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
