@@ -1,0 +1,40 @@
+//! The Lambda `provision`: connects [`haulout_provision::Provision`] to the runtime.
+
+use haulout_aws::{
+    clock::Clock, compute::Compute, config, emf::Metrics, env, remote::Remote, store::Store,
+    telemetry,
+};
+use haulout_provision::{Provision, StepEvent};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tracing::Instrument;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let sdk = config::sdk_config();
+    let deployment = env::deployment();
+    let provision = &Provision {
+        store: Store::new(
+            &sdk,
+            env::required("HAULOUT_MACHINES_TABLE")?,
+            env::required("HAULOUT_CONTROL_TABLE")?,
+        ),
+        compute: Compute::new(&sdk, &deployment),
+        remote: Remote::new(&sdk),
+        aggregators: env::required("HAULOUT_AGGREGATOR_URLS")?.parse()?,
+        clock: Clock::system(),
+        metrics: Metrics::stdout(&deployment),
+    };
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<StepEvent>| {
+        let LambdaEvent { payload, context } = event;
+        let span = tracing::info_span!(
+            "step",
+            request_id = context.request_id,
+            machine_id = %payload.machine_id,
+            execution = payload.execution,
+            step = ?payload.step,
+        );
+        provision.handle(&payload).instrument(span).await
+    }))
+    .await
+}
