@@ -1,0 +1,79 @@
+//! DELETE /instances/{id}: writes what is wanted, asks EC2, and leaves seeing it through to the state
+//! machine and the sweep.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use haulout_api::{Path, Problem};
+use haulout_aws::{progress, telemetry::error_chain};
+use haulout_domain::{machine::Machine, status::Desired};
+use http::StatusCode;
+
+use crate::{Instances, problem, unknown, view::Deleted};
+
+/// Terminate a machine.
+///
+/// Also while it is being provisioned: that is stopped, and no instance is left. Deleting again changes nothing.
+#[utoipa::path(
+    delete,
+    path = "/{id}",
+    tag = "machines",
+    params(("id" = String, Path, description = "m-… or i-…")),
+    responses(
+        (status = 202, description = "It is ending, or has ended", body = Deleted),
+        (status = 404, description = "No such machine", body = haulout_api::problem::ProblemBody),
+    )
+)]
+pub(crate) async fn delete(
+    State(instances): State<Arc<Instances>>,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<Deleted>), Problem> {
+    let found = instances.find(&id).await?;
+    let now = instances.clock.now();
+    let (machine, ()) = instances
+        .store
+        .update(&found.id, |machine| {
+            machine.terminate("deleted by its owner", now)
+        })
+        .await
+        .map_err(problem)?
+        .ok_or_else(|| unknown(&id))?;
+    progress::report(&instances.metrics, &found, &machine);
+    instances.end(&machine).await;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(Deleted {
+            message: message(&machine),
+            id: machine.id,
+            instance_id: machine.instance_id,
+            status: machine.status,
+        }),
+    ))
+}
+
+impl Instances {
+    /// Asks EC2 to end the instance right away. Whatever prevents it, the record says what is wanted, and the
+    /// execution or the sweep sees to it.
+    async fn end(&self, machine: &Machine) {
+        let (Some(instance), None) = (&machine.instance_id, machine.closed_at) else {
+            return;
+        };
+        match self.compute.terminate(instance).await {
+            Ok(()) => tracing::info!(machine_id = %machine.id, "terminating"),
+            Err(error) => tracing::error!(
+                machine_id = %machine.id,
+                error = error_chain(&error),
+                "the instance could not be terminated; left to the sweep"
+            ),
+        }
+    }
+}
+
+fn message(machine: &Machine) -> String {
+    let message = match (machine.closed_at, machine.desired) {
+        (Some(_), _) => "The machine has ended.",
+        (None, Desired::Terminated) => "The machine is being terminated.",
+        (None, Desired::Running) => "The machine is running.",
+    };
+    message.to_owned()
+}

@@ -1,0 +1,47 @@
+//! The Lambda `instances`: connects [`haulout_instances::routes`] to the runtime.
+
+use std::sync::Arc;
+
+use haulout_api::{Auth, Conventions, Cors, app, gateway};
+use haulout_aws::{
+    clock::Clock, compute::Compute, config, emf::Metrics, env, secrets::Secrets, store::Store,
+    telemetry, workflow::Workflow,
+};
+use haulout_instances::{Instances, Settings, routes};
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let sdk = config::sdk_config();
+    let deployment = env::deployment();
+    let state = Instances {
+        store: Store::new(
+            &sdk,
+            env::required("HAULOUT_MACHINES_TABLE")?,
+            env::required("HAULOUT_CONTROL_TABLE")?,
+        ),
+        compute: Compute::new(&sdk, &deployment),
+        workflow: Workflow::new(&sdk, env::required("HAULOUT_STATE_MACHINE_ARN")?),
+        settings: Settings {
+            launch_template_id: env::optional("HAULOUT_LAUNCH_TEMPLATE_ID")
+                .map(|id| id.parse())
+                .transpose()?,
+            deadlines: env::deadlines()?,
+            keep_failed_minutes: env::number("HAULOUT_KEEP_FAILED_MINUTES", 60)?,
+        },
+        clock: Clock::system(),
+        metrics: Metrics::stdout(&deployment),
+    };
+    let conventions = Conventions {
+        auth: Some(Auth::secret(
+            Secrets::new(&sdk),
+            env::required("HAULOUT_ADMIN_TOKEN_SECRET_ARN")?,
+        )),
+        cors: Cors::from_env()?,
+        ..Conventions::default()
+    };
+    let (router, _) = routes(Arc::new(state)).split_for_parts();
+    gateway::run(app(router, conventions)).await
+}

@@ -1,0 +1,128 @@
+//! GET /instances and GET /instances/{id}.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use haulout_api::{
+    Path, Problem, Query,
+    page::{Limit, decode_cursor, encode_cursor},
+};
+use haulout_aws::{store::Filter, telemetry::error_chain};
+use haulout_domain::{
+    ids::MachineId,
+    machine::{InstanceFacts, Machine},
+    status::{Source, Status},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{
+    Instances, problem,
+    view::{MachineList, MachineView},
+};
+
+/// What to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Only machines in this status.
+    status: Option<Status>,
+    /// Only machines from here.
+    source: Option<Source>,
+    /// How many at most, 1 to 100; 50 when not given.
+    limit: Option<Limit>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// List machines.
+///
+/// Newest first. Ended machines stay for 24 hours.
+#[utoipa::path(
+    get,
+    path = "",
+    tag = "machines",
+    params(ListQuery),
+    responses((status = 200, body = MachineList))
+)]
+pub(crate) async fn list(
+    State(instances): State<Arc<Instances>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<MachineList>, Problem> {
+    let filter = Filter {
+        status: query.status,
+        source: query.source,
+    };
+    let after: Option<MachineId> = query
+        .cursor
+        .map(|cursor| decode_cursor(&cursor, &filter))
+        .transpose()?;
+    let limit = usize::from(query.limit.unwrap_or_default().get());
+    let now = instances.clock.now();
+    let page = instances
+        .store
+        .list(filter, after.as_ref(), limit, now)
+        .await
+        .map_err(problem)?;
+    let listed = u64::try_from(page.machines.len()).unwrap_or(u64::MAX);
+    let total = if after.is_none() && page.next.is_none() {
+        listed
+    } else {
+        let counts = instances.store.counts().await.map_err(problem)?;
+        counts.total(filter).max(listed)
+    };
+    let next_cursor = page
+        .next
+        .map(|next| encode_cursor(&next, &filter))
+        .transpose()?;
+    Ok(Json(MachineList {
+        total,
+        instances: page.machines.into_iter().map(MachineView::stored).collect(),
+        next_cursor,
+    }))
+}
+
+/// Read a machine.
+///
+/// `id` is ours (`m-…`) or EC2's (`i-…`). `state` and the addresses are EC2's as of now.
+#[utoipa::path(
+    get,
+    path = "/{id}",
+    tag = "machines",
+    params(("id" = String, Path, description = "m-… or i-…")),
+    responses(
+        (status = 200, body = MachineView),
+        (status = 404, description = "No such machine", body = haulout_api::problem::ProblemBody),
+    )
+)]
+pub(crate) async fn get(
+    State(instances): State<Arc<Instances>>,
+    Path(id): Path<String>,
+) -> Result<Json<MachineView>, Problem> {
+    let machine = instances.find(&id).await?;
+    let facts = instances.live(&machine).await;
+    Ok(Json(MachineView::merged(machine, facts)))
+}
+
+impl Instances {
+    /// What EC2 says of the machine's instance now; what it said last when it does not answer, or no longer
+    /// knows the instance.
+    async fn live(&self, machine: &Machine) -> Option<InstanceFacts> {
+        let known = machine.instance.clone();
+        let (Some(id), None) = (&machine.instance_id, machine.closed_at) else {
+            return known;
+        };
+        match self.compute.describe(id).await {
+            Ok(seen) => seen.or(known),
+            Err(error) => {
+                tracing::warn!(
+                    machine_id = %machine.id,
+                    error = error_chain(&error),
+                    "EC2 did not answer; answering what it said last"
+                );
+                known
+            }
+        }
+    }
+}
