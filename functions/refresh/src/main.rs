@@ -1,0 +1,43 @@
+//! The Lambda `refresh`: connects [`haulout_refresh::Refresh`] to the runtime.
+
+use haulout_aws::{
+    clock::Clock, compute::Compute, config, emf::Metrics, env, store::Store, telemetry,
+    workflow::Workflow,
+};
+use haulout_refresh::{Refresh, RefreshEvent, Report};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing::Instrument;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::init();
+    let sdk = config::sdk_config();
+    let deployment = env::deployment();
+    let refresh = &Refresh {
+        store: Store::new(
+            &sdk,
+            env::required("HAULOUT_MACHINES_TABLE")?,
+            env::required("HAULOUT_CONTROL_TABLE")?,
+        ),
+        compute: Compute::new(&sdk, &deployment),
+        workflow: Workflow::new(&sdk, env::required("HAULOUT_STATE_MACHINE_ARN")?),
+        clock: Clock::system(),
+        metrics: Metrics::stdout(&deployment),
+    };
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let span = tracing::info_span!("sweep", request_id = event.context.request_id);
+        handle(refresh, event.payload).instrument(span).await
+    }))
+    .await
+}
+
+async fn handle(refresh: &Refresh, event: Value) -> Result<Report, Error> {
+    let event = RefreshEvent::try_from(event)?;
+    let result = refresh.run(&event).await;
+    match &result {
+        Ok(report) => tracing::info!(?report, ?event, "swept"),
+        Err(error) => tracing::error!(error = telemetry::error_chain(error), "sweep failed"),
+    }
+    Ok(result?)
+}
