@@ -1,0 +1,201 @@
+//! Starting and stopping a simulator, and what a test in the same process does with it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::clock::Clock;
+use super::config::{Capacity, SimConfig};
+use super::error::{InterruptError, SimError};
+use super::exec::{Executor, kill_machines, prepare_machines_dir};
+use super::fault::{Fault, FaultError};
+use super::persist::{self, Saver};
+use super::server::Shared;
+use super::snapshot::{self, Snapshot};
+use super::ssm::InvocationKey;
+use super::state::{State, World};
+use super::{admin, ec2, housekeeper, http};
+
+/// The simulator.
+#[derive(Debug)]
+pub struct Sim;
+
+/// A simulator that runs. Dropping it stops it, too, but only [`SimHandle::shutdown`] waits for the end.
+pub struct SimHandle {
+    shared: Arc<Shared>,
+    port: u16,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Sim {
+    /// Starts a simulator: on loopback, with the state it kept last time if it keeps any.
+    pub async fn start(config: SimConfig) -> Result<SimHandle, SimError> {
+        if !config.clock.is_sound() {
+            return Err(SimError::Speed(config.clock.speed().unwrap_or_default()));
+        }
+        let (saver, world, to_begin) = load(&config)?;
+        if let Executor::Real { machines_dir } = &config.executor {
+            let failed = |source| SimError::MachinesDir {
+                path: machines_dir.clone(),
+                source,
+            };
+            prepare_machines_dir(machines_dir).map_err(failed)?;
+        }
+        let bind = |source| SimError::Bind {
+            port: config.port,
+            source,
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
+            .await
+            .map_err(bind)?;
+        let port = listener.local_addr().map_err(bind)?.port();
+        let state = State {
+            world,
+            capacity: config.capacity.clone(),
+            ..State::default()
+        };
+        let shared = Arc::new(Shared::new(config, state, saver));
+        shared.save().await;
+        let tasks = vec![
+            tokio::spawn(http::serve(Arc::clone(&shared), listener)),
+            tokio::spawn(housekeeper::keep_house(Arc::clone(&shared))),
+        ];
+        shared.execute(to_begin);
+        tracing::info!(port, "the simulator is up");
+        Ok(SimHandle {
+            shared,
+            port,
+            tasks,
+        })
+    }
+}
+
+/// The world to begin with, and the commands in it that have not begun.
+fn load(config: &SimConfig) -> Result<(Option<Saver>, World, Vec<InvocationKey>), SimError> {
+    let (saver, kept) = match &config.state_file {
+        None => (None, None),
+        Some(path) => {
+            let (saver, kept) = Saver::open(path)?;
+            (Some(saver), kept)
+        }
+    };
+    let (mut world, mut to_begin) = (World::default(), Vec::new());
+    if let Some((kept, now)) = kept {
+        world = kept;
+        config.clock.not_before(now);
+        // A simulator that was killed could not clean up after itself.
+        kill_machines(&with_processes(&world));
+        to_begin = persist::revive(&mut world, config.clock.now(), config.clock.wall());
+    }
+    for seed in &config.launch_templates {
+        ec2::seed(&mut world, seed, config.clock.wall()).map_err(|error| {
+            SimError::LaunchTemplate {
+                id: seed.id.clone(),
+                reason: error.message,
+            }
+        })?;
+    }
+    Ok((saver, world, to_begin))
+}
+
+fn with_processes(world: &World) -> BTreeSet<String> {
+    world
+        .instances
+        .values()
+        .filter(|i| i.processes_since.is_some())
+        .map(|i| i.id.clone())
+        .collect()
+}
+
+impl fmt::Debug for SimHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimHandle")
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SimHandle {
+    /// Its address: the endpoint of EC2 and Systems Manager.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The clock its machines live by.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.config.clock
+    }
+
+    /// Everything at this instant.
+    pub fn state(&self) -> Snapshot {
+        snapshot::take(&self.shared.lock(), &self.shared.config)
+    }
+
+    /// Arms a fault, behind those armed already.
+    pub fn arm_fault(&self, fault: Fault) -> Result<(), FaultError> {
+        self.shared.lock().faults.arm(fault)
+    }
+
+    /// The faults that are armed, with how often each still strikes.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.shared.lock().faults.list()
+    }
+
+    /// Disarms all faults.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
+    /// Replaces the limits of capacity.
+    pub fn set_capacity(&self, capacity: Vec<Capacity>) {
+        self.shared.lock().capacity = capacity;
+    }
+
+    /// Gives a spot instance its notice.
+    pub async fn interrupt(&self, instance_id: &str) -> Result<(), InterruptError> {
+        admin::interrupt(&self.shared, instance_id).await
+    }
+
+    /// Does at once what the clock's passing asks for (processes and files of machines that ended), and waits for it.
+    pub async fn settle(&self) {
+        housekeeper::round(&self.shared).await;
+    }
+
+    /// Stops it: no process of a machine is left, and the state is kept if it is to be.
+    pub async fn shutdown(mut self) {
+        self.shared.close();
+        for task in std::mem::take(&mut self.tasks) {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "a task of the simulator ended badly");
+            }
+        }
+        // Once these are gone, nothing starts a process any more.
+        self.shared.take_runners().join_all().await;
+        let ids = self.machines_with_processes();
+        if let Err(error) = tokio::task::spawn_blocking(move || kill_machines(&ids)).await {
+            tracing::warn!(%error, "processes of simulated machines may be left");
+        }
+        self.shared.finish().await;
+    }
+
+    fn machines_with_processes(&self) -> BTreeSet<String> {
+        with_processes(&self.shared.lock().world)
+    }
+}
+
+impl Drop for SimHandle {
+    fn drop(&mut self) {
+        if self.tasks.is_empty() {
+            return;
+        }
+        self.shared.close();
+        for task in &self.tasks {
+            task.abort();
+        }
+        kill_machines(&self.machines_with_processes());
+    }
+}

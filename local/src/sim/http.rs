@@ -1,0 +1,273 @@
+//! The simulator's door: HTTP/1.1 on loopback, requests in, answers out, or a connection closed without one.
+
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::answer::ApiError;
+use super::armed::Target;
+use super::route::{Routed, Unroutable, route};
+use super::server::Shared;
+use super::strike::Strike;
+use super::{admin, ec2, ids, ssm};
+
+/// The largest request; AWS's own limits are smaller.
+const MAX_BODY: usize = 2 * 1_024 * 1_024;
+
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, Error)]
+#[error("the answer is lost on purpose")]
+pub(super) struct Lost;
+
+/// Accepts connections until the simulator closes; what is being answered then is cut off.
+pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = shared.closed() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(Arc::clone(&shared), stream));
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: others must end first.
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn connection(shared: Arc<Shared>, stream: TcpStream) {
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { answer(&shared, request).await }
+    });
+    if let Err(error) = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+    {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Answer, Lost> {
+    if let Some(refusal) = refuse_foreign(request.headers()) {
+        return Ok(json_answer(
+            StatusCode::FORBIDDEN,
+            &json!({ "error": refusal }),
+        ));
+    }
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            let text = format!("the body is too large or broken: {error}");
+            return Ok(json_answer(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                &json!({ "error": text }),
+            ));
+        }
+    };
+    if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
+        return Ok(admin::answer(shared, &head.method, path, &body).await);
+    }
+    match route(&head.headers, &body) {
+        Ok(Routed::Ec2 { action, params }) => {
+            let result = || perform_ec2(shared, &action, &params);
+            with_faults(
+                shared,
+                "ec2",
+                &action,
+                &Target::Query(&params),
+                result,
+                ec2_error,
+            )
+            .await
+        }
+        Ok(Routed::Ssm { action, body }) => {
+            let result = || perform_ssm(shared, &action, &body);
+            with_faults(
+                shared,
+                "ssm",
+                &action,
+                &Target::Json(&body),
+                result,
+                ssm_error,
+            )
+            .await
+        }
+        Err(Unroutable::Ec2(error)) => Ok(ec2_error(&error)),
+        Err(Unroutable::Ssm(error)) => Ok(ssm_error(&error)),
+        Err(Unroutable::Other(text)) => Ok(json_answer(
+            StatusCode::NOT_FOUND,
+            &json!({ "error": text }),
+        )),
+    }
+}
+
+/// Counts the request, lets a fault strike it if one is armed, and otherwise answers it.
+async fn with_faults<F: Future<Output = Answer>>(
+    shared: &Arc<Shared>,
+    service: &str,
+    action: &str,
+    target: &Target<'_>,
+    perform: impl FnOnce() -> F,
+    error_answer: fn(&ApiError) -> Answer,
+) -> Result<Answer, Lost> {
+    let fault = {
+        let mut state = shared.lock();
+        state.count(service, action);
+        state.faults.take(service, action, target)
+    };
+    let Some(fault) = fault else {
+        let answer = perform().await;
+        tracing::debug!(
+            service,
+            action,
+            status = answer.status().as_u16(),
+            "answered"
+        );
+        return Ok(answer);
+    };
+    let (strike, delay) = fault.strike();
+    tracing::debug!(
+        service,
+        action,
+        ?strike,
+        after_effect = fault.after_effect,
+        "a fault strikes"
+    );
+    let done = if fault.after_effect || strike == Strike::Late {
+        Some(perform().await)
+    } else {
+        None
+    };
+    tokio::time::sleep(delay).await;
+    match (strike, done) {
+        (Strike::Late, Some(answer)) => Ok(answer),
+        (Strike::Late | Strike::Lost, _) => Err(Lost),
+        (Strike::Error(error), _) => Ok(error_answer(&error)),
+    }
+}
+
+async fn perform_ec2(shared: &Arc<Shared>, name: &str, params: &ec2::Params) -> Answer {
+    let Some(action) = ec2::action(name) else {
+        let message =
+            format!("The action {name} is not valid for this web service, or not simulated.");
+        return ec2_error(&ApiError::client("InvalidAction", message));
+    };
+    match shared.ec2(action, params).await {
+        Ok(content) => {
+            let request_id = ids::uuid();
+            xml_answer(
+                StatusCode::OK,
+                ec2::response(name, &request_id, &content),
+                &request_id,
+            )
+        }
+        Err(error) => ec2_error(&error),
+    }
+}
+
+async fn perform_ssm(shared: &Arc<Shared>, name: &str, body: &Value) -> Answer {
+    let Some(action) = ssm::action(name) else {
+        let message = format!("The action {name} is unknown, or not simulated.");
+        return ssm_error(&ApiError::client("UnknownOperationException", message));
+    };
+    match shared.ssm(action, body).await {
+        Ok(content) => amz_json_answer(StatusCode::OK, &content),
+        Err(error) => ssm_error(&error),
+    }
+}
+
+/// A web page that this computer's browser shows must not reach machines that run commands here: browsers name the
+/// page's origin, and a page that points its own name at loopback is betrayed by the Host header.
+fn refuse_foreign(headers: &HeaderMap) -> Option<&'static str> {
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if headers.contains_key(ORIGIN) {
+        Some("requests from web pages are refused")
+    } else if name != "127.0.0.1" && name != "localhost" {
+        Some("the Host must be 127.0.0.1 or localhost")
+    } else {
+        None
+    }
+}
+
+fn ec2_error(error: &ApiError) -> Answer {
+    let request_id = ids::uuid();
+    xml_answer(
+        status(error),
+        ec2::error_response(error, &request_id),
+        &request_id,
+    )
+}
+
+fn ssm_error(error: &ApiError) -> Answer {
+    amz_json_answer(
+        status(error),
+        &json!({ "__type": error.code, "message": error.message }),
+    )
+}
+
+fn status(error: &ApiError) -> StatusCode {
+    StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+fn xml_answer(status: StatusCode, text: String, request_id: &str) -> Answer {
+    with_type(status, text.into(), "text/xml;charset=UTF-8", request_id)
+}
+
+fn amz_json_answer(status: StatusCode, body: &Value) -> Answer {
+    with_type(
+        status,
+        body.to_string().into(),
+        "application/x-amz-json-1.1",
+        &ids::uuid(),
+    )
+}
+
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Answer {
+    with_type(
+        status,
+        body.to_string().into(),
+        "application/json",
+        &ids::uuid(),
+    )
+}
+
+fn with_type(
+    status: StatusCode,
+    body: Bytes,
+    content_type: &'static str,
+    request_id: &str,
+) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        answer.headers_mut().insert("x-amzn-requestid", request_id);
+    }
+    answer
+}

@@ -1,0 +1,45 @@
+//! The simulator: machines that answer as EC2 and Systems Manager do, over loopback HTTP.
+//!
+//! It speaks the wire protocols of exactly the actions the control plane calls, so the real AWS SDK talks to it. States
+//! of machines are pure functions of the clock and of recorded instants: a test on a manual clock never waits. Commands
+//! sent to a machine really run ([`Executor::Real`]) or follow a script given by the test ([`Executor::Scripted`]).
+//!
+//! Invariants: it listens on loopback only; one mutex guards the state and is never held across an await; what is kept
+//! in the state file is written before the call that changed it is answered; no process of a machine outlives the
+//! machine's running state, nor the simulator.
+
+mod admin;
+mod answer;
+mod armed;
+mod clock;
+mod config;
+mod ec2;
+mod error;
+mod exec;
+mod fault;
+mod fault_body;
+mod handle;
+mod housekeeper;
+mod http;
+mod ids;
+mod instance;
+mod lifecycle;
+mod persist;
+mod progress;
+mod route;
+mod server;
+mod snapshot;
+mod ssm;
+mod state;
+mod strike;
+
+pub use clock::Clock;
+pub use config::{Capacity, Image, LaunchTemplateSeed, SimConfig, Subnet};
+pub use error::{InterruptError, SimError};
+pub use exec::{Executor, Script, ScriptedCommand, ScriptedOutcome};
+pub use fault::{Fault, FaultError, Match};
+pub use handle::{Sim, SimHandle};
+pub use snapshot::{CommandView, MachineView, Snapshot};
+
+/// The seeded launch template's id: the same in every simulator, so that configuration can name it.
+pub const LAUNCH_TEMPLATE_ID: &str = "lt-0a1b2c3d4e5f60718";

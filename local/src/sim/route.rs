@@ -1,0 +1,131 @@
+//! Which service and action a request is for. Both protocols share one port.
+
+use hyper::HeaderMap;
+use serde_json::Value;
+
+use super::answer::ApiError;
+use super::ec2::Params;
+
+/// The version parameter of EC2's API.
+const EC2_VERSION: &str = "2016-11-15";
+const SSM_TARGET: &str = "AmazonSSM.";
+
+/// A request, read as far as its action.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Routed {
+    Ec2 { action: String, params: Params },
+    Ssm { action: String, body: Value },
+}
+
+/// A request that is for nobody, in the words of the service it seems meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unroutable {
+    Ec2(ApiError),
+    Ssm(ApiError),
+    /// Not a request of any service here.
+    Other(String),
+}
+
+/// Systems Manager names its target in a header; EC2 its action in the form. The signature is not checked, but what it
+/// says of the service tells other services' requests apart.
+pub(super) fn route(headers: &HeaderMap, body: &[u8]) -> Result<Routed, Unroutable> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(target) = header("x-amz-target") {
+        let Some(action) = target.strip_prefix(SSM_TARGET) else {
+            return Err(Unroutable::Other(format!(
+                "the target {target} is not simulated; {SSM_TARGET}* is"
+            )));
+        };
+        let body = serde_json::from_slice(if body.is_empty() { b"{}" } else { body }).map_err(
+            |error| {
+                Unroutable::Ssm(ApiError::client(
+                    "SerializationException",
+                    format!("The body is not JSON: {error}"),
+                ))
+            },
+        )?;
+        return Ok(Routed::Ssm {
+            action: action.to_owned(),
+            body,
+        });
+    }
+    let params = Params::from_form(body).map_err(Unroutable::Ec2)?;
+    let signed_for = header("authorization").and_then(signed_service);
+    let is_ec2 = signed_for.is_none_or(|service| service == "ec2");
+    match (is_ec2, params.get("Action"), params.get("Version")) {
+        (true, Some(action), None | Some(EC2_VERSION)) => Ok(Routed::Ec2 {
+            action: action.to_owned(),
+            params,
+        }),
+        (true, Some(_), Some(version)) => {
+            let message = format!("The version {version} is not simulated; {EC2_VERSION} is");
+            Err(Unroutable::Ec2(ApiError::client("NoSuchVersion", message)))
+        }
+        (true, None, _) => Err(Unroutable::Ec2(ApiError::client(
+            "MissingAction",
+            "The request is missing an action. The simulator speaks EC2 and Systems Manager; see /_sim/state.",
+        ))),
+        (false, ..) => Err(Unroutable::Other(format!(
+            "the service {} is not simulated; ec2 and ssm are",
+            signed_for.unwrap_or_default()
+        ))),
+    }
+}
+
+/// The service in the credential scope of a signature: `Credential=<key>/<date>/<region>/<service>/aws4_request`.
+fn signed_service(authorization: &str) -> Option<&str> {
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split(',').next()?.split('/').nth(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(headers: &[(&'static str, &str)], body: &str) -> Result<Routed, Unroutable> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        route(&headers, body.as_bytes())
+    }
+
+    const SCOPE: &str =
+        "AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/ec2/aws4_request, SignedHeaders=host";
+
+    #[test]
+    fn requests_find_their_action() {
+        let ec2 = with(
+            &[("authorization", SCOPE)],
+            "Action=RunInstances&Version=2016-11-15",
+        );
+        assert!(matches!(ec2, Ok(Routed::Ec2 { action, .. }) if action == "RunInstances"));
+        let ssm = with(&[("x-amz-target", "AmazonSSM.SendCommand")], "{\"a\":1}");
+        assert!(matches!(ssm, Ok(Routed::Ssm { action, .. }) if action == "SendCommand"));
+    }
+
+    #[test]
+    fn what_is_for_nobody_is_told_so() {
+        assert!(
+            matches!(with(&[], ""), Err(Unroutable::Ec2(error)) if error.code == "MissingAction")
+        );
+        assert!(matches!(
+            with(&[("x-amz-target", "DynamoDB_20120810.GetItem")], "{}"),
+            Err(Unroutable::Other(_))
+        ));
+        let group = SCOPE.replace("/ec2/", "/autoscaling/");
+        let other = with(
+            &[("authorization", &group)],
+            "Action=DescribeAutoScalingGroups&Version=2011-01-01",
+        );
+        assert!(matches!(other, Err(Unroutable::Other(text)) if text.contains("autoscaling")));
+        assert!(matches!(
+            with(&[("x-amz-target", "AmazonSSM.SendCommand")], "{"),
+            Err(Unroutable::Ssm(_))
+        ));
+        assert!(matches!(
+            with(&[], "Action=X&Version=2011-01-01"),
+            Err(Unroutable::Ec2(_))
+        ));
+    }
+}

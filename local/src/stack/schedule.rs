@@ -1,0 +1,36 @@
+//! The minute schedule at another speed: the emulator's own knows real minutes only.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::aws::Aws;
+
+/// What the schedule in template.yaml sends.
+pub(super) const INPUT: &str = r#"{"source":"haulout.schedule"}"#;
+/// The schedule's period in seconds.
+const PERIOD: f64 = 60.0;
+
+/// Invokes refresh at `speed`, beside the real schedule; at real speed that one is enough.
+pub(super) fn start(aws: &Aws, refresh: &str, speed: f64) -> Option<JoinHandle<()>> {
+    if speed <= 1.0 {
+        return None;
+    }
+    let (aws, refresh) = (aws.clone(), refresh.to_owned());
+    Some(tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs_f64(PERIOD / speed));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        // The first one is due at once.
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            if let Err(error) = aws.invoke(&refresh, INPUT).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "refresh was not invoked"
+                );
+            }
+        }
+    }))
+}
