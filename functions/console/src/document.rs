@@ -72,7 +72,7 @@ fn strong(tag: &str) -> &str {
     tag.trim_start_matches("W/")
 }
 
-/// The paths of all functions with their methods, aliases included.
+/// The paths of all functions, with their methods.
 pub(crate) fn paths() -> Paths {
     const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
     #[derive(Deserialize)]
@@ -83,15 +83,12 @@ pub(crate) fn paths() -> Paths {
     let paths = serde_json::from_str::<Document>(DOCUMENT)
         .map(|document| document.paths)
         .unwrap_or_default();
-    Paths::new(paths.into_iter().flat_map(|(path, item)| {
-        let methods: Vec<String> = METHODS
+    Paths::new(paths.into_iter().map(|(path, item)| {
+        let methods = METHODS
             .iter()
             .filter(|method| item.contains_key(**method))
             .map(|method| method.to_uppercase())
             .collect();
-        let alias = path
-            .starts_with("/instances")
-            .then(|| (format!("/api{path}"), methods.clone()));
-        [(path, methods)].into_iter().chain(alias)
+        (path, methods)
     }))
 }

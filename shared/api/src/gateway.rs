@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 
 use crate::{
-    observe::RequestId,
+    observe::{Refused, RequestId},
     problem::{Code, Problem},
 };
 
@@ -78,12 +78,17 @@ pub struct Reply {
 /// Answers one event.
 pub async fn answer(app: Router, event: Event) -> Reply {
     let id = event.request_context.request_id.clone();
-    let response = match request(event) {
-        Ok(request) => match app.oneshot(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        },
-        Err(problem) => problem.respond(id.as_deref()),
+    let mut request = request(event).unwrap_or_else(|problem| {
+        let mut request = Request::default();
+        request.extensions_mut().insert(Refused(problem));
+        request
+    });
+    if let Some(id) = id {
+        request.extensions_mut().insert(RequestId(id));
+    }
+    let response = match app.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     };
     reply(response).await
 }
@@ -106,9 +111,6 @@ fn request(event: Event) -> Result<Request, Problem> {
         .body(Body::from(body(event.body, event.is_base64_encoded)?))
         .map_err(|error| invalid("The path is not one HTTP allows.").because(error))?;
     *request.headers_mut() = headers(event.headers)?;
-    if let Some(id) = event.request_context.request_id {
-        request.extensions_mut().insert(RequestId(id));
-    }
     Ok(request)
 }
 

@@ -95,6 +95,11 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         Problem::new(Code::InvalidJson, detail)
     })?;
     read_as::<NoDuplicates>(text)?;
+    // Serde would also take an array, its items as the fields in their order.
+    if !text.trim_start().starts_with('{') {
+        let detail = "Body: expected an object: send {…} with the fields by name.";
+        return Err(Problem::new(Code::InvalidBody, detail));
+    }
     read_as(text)
 }
 
@@ -126,7 +131,7 @@ pub(crate) fn plain(reason: &str) -> String {
     const NAMES: &[(&[&str], &str)] = &[
         (
             &["u8", "u16", "u32", "u64", "usize"],
-            "a whole number, 0 or more",
+            "a non-negative whole number",
         ),
         (&["i8", "i16", "i32", "i64", "isize"], "a whole number"),
         (&["f32", "f64"], "a number"),

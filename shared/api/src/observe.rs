@@ -31,18 +31,12 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         .extensions_mut()
         .get_or_insert_with(|| RequestId(Uuid::now_v7().to_string()))
         .clone();
-    // Templates only: what a caller put into a path or a query may be a secret.
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str)
-        .to_owned();
     let method = request.method().as_str();
     let span = info_span!(
         "request",
         request_id = id,
         method,
-        path,
+        path = Empty,
         caller = Empty,
         machine_id = Empty,
         execution = Empty
@@ -50,10 +44,17 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     answer(id, request, next).instrument(span).await
 }
 
-async fn answer(id: String, request: Request, next: Next) -> Response {
+/// A request that cannot be put before the service, with what is wrong with it.
+#[derive(Clone)]
+pub(crate) struct Refused(pub(crate) Problem);
+
+async fn answer(id: String, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let head = request.method() == Method::HEAD;
-    let mut response = next.run(request).await;
+    let mut response = match request.extensions_mut().remove::<Refused>() {
+        Some(Refused(problem)) => problem.into_response(),
+        None => next.run(request).await,
+    };
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
         *response.body_mut() = problem.respond(Some(&id)).into_body();
@@ -85,6 +86,14 @@ fn log(response: &Response, problem: Option<&Problem>, start: Instant) {
         501.. => tracing::warn!(status, ms, code, error, "answered"),
         _ => info!(status, ms, code, error, "answered"),
     }
+}
+
+/// Notes the route in the request's span, as its template: what a caller put into a path or a query may be a secret.
+pub(crate) async fn note_route(request: Request, next: Next) -> Response {
+    if let Some(path) = request.extensions().get::<MatchedPath>() {
+        Span::current().record("path", path.as_str());
+    }
+    next.run(request).await
 }
 
 /// The answer when a handler panicked. The panic itself was logged by the panic hook.

@@ -1,6 +1,7 @@
 //! The OpenAPI document. Each function describes its own operations; what they have in common, among it every
 //! problem an operation can answer with, is added here once.
 
+use http::StatusCode;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -13,6 +14,7 @@ use utoipa::{
 };
 
 use crate::{
+    page::Limit,
     problem::{CONTENT_TYPE_PROBLEM, Code, ProblemBody},
     routes::PUBLIC,
 };
@@ -53,6 +55,7 @@ pub fn document(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             complete(operation, PUBLIC.contains(&(method, path)));
+            name(operation, method, path);
         }
     }
     document
@@ -72,8 +75,11 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &m
 }
 
 fn base() -> OpenApi {
-    let mut schemas = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
-    schemas.push((Code::name().into_owned(), Code::schema()));
+    let schemas = [
+        (Code::name(), Code::schema()),
+        (Limit::name(), Limit::schema()),
+        (ProblemBody::name(), ProblemBody::schema()),
+    ];
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -136,19 +142,37 @@ fn complete(operation: &mut Operation, public: bool) {
             .or_insert_with(|| RefOr::T(ResponseBuilder::new().description(description).build()));
     }
     for (status, response) in responses {
-        if let RefOr::T(response) = response
-            && status.starts_with(['4', '5'])
-        {
-            carry_problem(response);
+        if let RefOr::T(response) = response {
+            finish(status, response);
         }
     }
 }
 
-/// What a function describes only in words carries a problem.
-fn carry_problem(response: &mut Response) {
-    let schema: RefOr<Schema> = Ref::from_schema_name(ProblemBody::name()).into();
-    response
-        .content
-        .entry(CONTENT_TYPE_PROBLEM.to_owned())
-        .or_insert_with(|| RefOr::T(ContentBuilder::new().schema(Some(schema)).build()));
+/// What a function said only in short: a response has a description, and one that is no success is a problem.
+fn finish(status: &str, response: &mut Response) {
+    if response.description.is_empty() {
+        let status = status.parse().unwrap_or(StatusCode::OK);
+        status
+            .canonical_reason()
+            .unwrap_or_default()
+            .clone_into(&mut response.description);
+    }
+    if status.starts_with(['4', '5']) {
+        let schema: RefOr<Schema> = Ref::from_schema_name(ProblemBody::name()).into();
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        response.content.clear();
+        response
+            .content
+            .insert(CONTENT_TYPE_PROBLEM.to_owned(), RefOr::T(content));
+    }
+}
+
+/// Operation ids are unique in a document, which handlers' names are not: method and path are.
+fn name(operation: &mut Operation, method: &str, path: &str) {
+    let words = path
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let method = method.to_lowercase();
+    let id: Vec<&str> = [method.as_str()].into_iter().chain(words).collect();
+    operation.operation_id = Some(id.join("_"));
 }

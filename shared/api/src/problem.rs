@@ -26,8 +26,9 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $status:literal, $code:literal;)*) => {
         /// A stable, machine-readable reason. Each belongs to one status.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
         pub enum Code {
-            $($(#[$doc])* #[serde(rename = $code)] $variant,)*
+            $($(#[$doc])* $variant,)*
         }
 
         impl Code {
@@ -115,6 +116,7 @@ pub struct ProblemBody {
     /// Stable, for programs.
     code: Code,
     /// Names this request in the logs; also in the header `x-request-id`.
+    #[schema(value_type = String, required)]
     request_id: Option<String>,
 }
 

@@ -91,27 +91,29 @@ impl<S: TokenSource> OneToken<S> {
         {
             return Ok(Caller::admin());
         }
-        let failure = if kept.may_try(now) {
+        let mut failure = None;
+        if kept.may_try(now) {
             kept.last_try = Some(now);
-            self.fetch()
-                .await
-                .map(|token| kept.token = Some((token, now)))
-                .err()
-        } else {
-            None
+            match self.fetch().await {
+                Ok(token) => kept.token = Some((token, now)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        let Some(current) = kept.within(STALE, now) else {
+            return Err(AuthError::Unavailable(
+                failure.unwrap_or_else(|| NotYet.into()),
+            ));
         };
-        if let Some(error) = &failure {
+        if let Some(error) = failure {
             tracing::warn!(
-                error = error_chain(&**error),
-                "the token could not be fetched"
+                error = error_chain(&*error),
+                "the token could not be fetched again; the one known goes on"
             );
         }
-        match kept.within(STALE, now) {
-            Some(current) if matches(&current, &presented) => Ok(Caller::admin()),
-            Some(_) => Err(AuthError::Rejected),
-            None => Err(AuthError::Unavailable(
-                failure.unwrap_or_else(|| NotYet.into()),
-            )),
+        if matches(&current, &presented) {
+            Ok(Caller::admin())
+        } else {
+            Err(AuthError::Rejected)
         }
     }
 
@@ -135,16 +137,19 @@ impl<S: TokenSource> Authenticate for OneToken<S> {
 }
 
 impl Kept {
-    /// The token, when it was fetched no longer ago than this.
+    /// The token, when it was fetched no longer ago than this. A clock that was set back makes it old, not young.
     fn within(&self, age: SignedDuration, now: Timestamp) -> Option<Fingerprint> {
         self.token
-            .filter(|(_, fetched)| now.duration_since(*fetched) <= age)
+            .filter(|(_, fetched)| {
+                (SignedDuration::ZERO..=age).contains(&now.duration_since(*fetched))
+            })
             .map(|(token, _)| token)
     }
 
     fn may_try(&self, now: Timestamp) -> bool {
-        self.last_try
-            .is_none_or(|last| now.duration_since(last) >= MIN_INTERVAL)
+        self.last_try.is_none_or(|last| {
+            !(SignedDuration::ZERO..MIN_INTERVAL).contains(&now.duration_since(last))
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Logs: one JSON object a line on stdout, which is what CloudWatch Logs Insights can query by field. The fields of
 //! the spans around an event (`request_id`, `machine_id`, `execution`) stand beside the event's own.
 
-use std::{error::Error, fmt, panic};
+use std::{error::Error, fmt, panic, process::ExitCode};
 
 use serde_json::{Map, Value};
 use tracing::{
@@ -17,7 +17,7 @@ use tracing_subscriber::{
         format::{JsonFields, Writer},
     },
     layer::SubscriberExt,
-    registry::LookupSpan,
+    registry::{LookupSpan, Scope},
     util::SubscriberInitExt,
 };
 
@@ -84,6 +84,18 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// Ends a function's `main`: why it ends is one log line with the whole chain, where Rust would print the error's
+/// `Debug` form.
+pub fn exit(ended: Result<(), Box<dyn Error + Send + Sync>>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = error_chain(&*error), "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Formats an event as one flat JSON object.
 struct JsonLine(Clock);
 
@@ -101,7 +113,7 @@ where
         for span in context
             .event_scope()
             .into_iter()
-            .flat_map(|scope| scope.from_root())
+            .flat_map(Scope::from_root)
         {
             let extensions = span.extensions();
             if let Some(recorded) = extensions.get::<FormattedFields<JsonFields>>()

@@ -87,8 +87,11 @@ finish() {
     if [ -n "$CHILD$WORKERS$WATCHDOG" ]; then
         # shellcheck disable=SC2086
         kill $CHILD $WORKERS $WATCHDOG 2>/dev/null
+        [ -z "$CHILD" ] || wait "$CHILD" 2>/dev/null
     fi
     if [ "$HELD" = true ]; then
+        # This also makes room for the result where the disk is full.
+        rm -rf "$STAGE/unpack" "$DL"/piece.*
         if [ "$1" -lt 128 ] && printf '%s %s\n' "$1" "$2" >"$STAGE/result.new"; then
             mv -f "$STAGE/result.new" "$STAGE/result"
         fi
@@ -115,8 +118,11 @@ trap 'interrupted HUP' HUP
 trap out_of_time USR1
 
 watch_the_time() {
+    trap 'kill "$SLEEP"; exit 0' TERM
     while [ "$(date +%s)" -lt "$DEADLINE" ]; do
-        sleep 1
+        sleep 1 &
+        SLEEP=$!
+        wait "$SLEEP"
         kill -0 $$ || exit 0
     done
     kill -USR1 $$

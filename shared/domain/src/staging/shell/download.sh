@@ -12,6 +12,9 @@ no_room() {
     free_space
     fail disk_full "$1; $(mib "${FREE:-0}") MiB are free in $STAGE"
 }
+can_write() {
+    head -c 65536 /dev/zero 2>/dev/null >"$DL/piece.test"
+}
 mib() { printf '%s' "$(($1 / 1048576))"; }
 
 # room BYTES: the archive, what it unpacks to, and some air.

@@ -29,7 +29,7 @@ fetch() {
         ;;
     esac
     STATUS=000
-    [ ! -s "$2.hdr" ] || STATUS=$(awk '/^HTTP\// { status = $2 } END { print status }' "$2.hdr")
+    [ ! -s "$2.hdr" ] || STATUS=$(awk '/^HTTP\// { status = substr($2, 1, 3) } END { print status }' "$2.hdr")
     case $STATUS in
     [1-5][0-9][0-9]) ;;
     *) STATUS=000 ;;
@@ -131,6 +131,10 @@ settle() {
     missing) fail blob_not_found "no aggregator knows the blob $BLOB ($WHY)" ;;
     blocked) fail blob_blocked "$AGGREGATOR has blocked the blob $BLOB (HTTP 451)" ;;
     full) no_room "$WHY" ;;
-    *) fail blob_unavailable "no aggregator gave the blob $BLOB: $WHY" ;;
+    *)
+        # On a full disk not even the answers can be kept.
+        can_write || no_room 'the disk filled up'
+        fail blob_unavailable "no aggregator gave the blob $BLOB: $WHY"
+        ;;
     esac
 }

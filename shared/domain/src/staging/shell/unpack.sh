@@ -42,37 +42,33 @@ link() {
     ln -s "$STAGE/$1" "$TMP_DIR/$1" || fail stage_unusable "cannot link $TMP_DIR/$1"
 }
 
-refuse() {
-    rm -rf "$FRESH"
-    fail "$@"
-}
-
 # The program says "CODE MESSAGE" when it refuses.
 unpack_with_python() {
     run python3 -I -X utf8 -c "$UNPACK_PY" \
         "$STAGE/model.zip" "$FRESH" "$MAX_ENTRIES" "$LIMIT_BYTES" "${FREE:-}" >"$DL/verdict"
     [ "$RC" -ne 0 ] || return 0
-    [ "$RC" -eq 3 ] || refuse unpack_failed "the unpacking program ended with status $RC"
+    can_write || no_room 'the disk filled up'
+    [ "$RC" -eq 3 ] || fail unpack_failed "the unpacking program ended with status $RC"
     CODE='' WHY=''
     read -r CODE WHY <"$DL/verdict"
-    refuse "${CODE:-disk_full}" "${WHY:-no space left to unpack}"
+    fail "$CODE" "$WHY"
 }
 
 # Only where python3 is missing. unzip keeps to the folder by itself; what it would still let pass is looked for in
 # the listing, and once more in what came out. Links are refused altogether here.
 unpack_with_unzip() {
-    run unzip -Z -s "$STAGE/model.zip" >"$DL/list" 2>&1
+    run env LC_ALL=C.UTF-8 unzip -Z -s "$STAGE/model.zip" >"$DL/list" 2>&1
     if [ "$RC" -gt 1 ]; then
         BEGIN=$(head -c 16 "$STAGE/model.zip" | LC_ALL=C tr -c '\040-\176' '.')
         case $BEGIN in
-        PK*) refuse archive_corrupt "the archive is damaged or its end is missing (unzip ended with status $RC)" ;;
-        *) refuse not_a_zip "the blob is not a zip archive (it begins with '$BEGIN')" ;;
+        PK*) fail archive_corrupt "the archive is damaged or its end is missing (unzip ended with status $RC)" ;;
+        *) fail not_a_zip "the blob is not a zip archive (it begins with '$BEGIN')" ;;
         esac
     fi
     awk -v entries="$MAX_ENTRIES" -v limit="$LIMIT_BYTES" -v free="${FREE:-}" '
         function refuse(code, why) { print code, why; refused = 1; exit }
-        NF < 9 || $1 !~ /^[-?a-zA-Z]+$/ || $4 !~ /^[0-9]+$/ { next }
-        {
+        NR == 2 { announced = $NF; next }
+        NF >= 9 && $4 ~ /^[0-9]+$/ && $8 ~ /^[0-9][0-9]:[0-9][0-9]$/ {
             name = $0
             for (i = 0; i < 8; i++) sub(/^[^ ]+ +/, "", name)
             count++
@@ -89,20 +85,23 @@ unpack_with_unzip() {
         }
         END {
             if (refused) exit
+            if (count != announced) refuse("archive_corrupt", "unzip lists " count + 0 " of " announced " entries")
             if (total > limit) print "archive_too_large", "unpacks to " total " bytes, allowed are " limit
             else if (free != "" && total + 33554432 > free) print "disk_full", "unpacks to " total " bytes, " free " are free"
             else if (!model) print "script_missing", "the archive has no folder model/ at its top"
         }' "$DL/list" >"$DL/verdict"
     CODE='' WHY=''
     read -r CODE WHY <"$DL/verdict"
-    [ -z "$CODE" ] || refuse "$CODE" "$WHY"
-    run unzip -q -o "$STAGE/model.zip" 'model/*' -d "$FRESH" </dev/null
+    [ -z "$CODE" ] || fail "$CODE" "$WHY"
+    run env LC_ALL=C.UTF-8 unzip -q -o "$STAGE/model.zip" 'model/*' -d "$FRESH" </dev/null
     case $RC in
     0 | 1) ;;
-    50) refuse disk_full 'no space left to unpack' ;;
-    81 | 82) refuse archive_unsupported 'the archive is encrypted or packed in a way that unzip does not know' ;;
-    *) refuse archive_corrupt "unzip ended with status $RC; its last lines: $(tail -n 2 "$LOG")" ;;
+    50) fail disk_full 'no space left to unpack' ;;
+    81 | 82) fail archive_unsupported 'the archive is encrypted or packed in a way that unzip does not know' ;;
+    *) fail archive_corrupt "unzip ended with status $RC; its last lines: $(tail -n 2 "$LOG")" ;;
     esac
+    # An entry without a mode comes out without any rights.
+    chmod -R u+rwX "$FRESH"
     ODD=$(find "$FRESH" ! -type f ! -type d | head -n 1)
-    [ -z "$ODD" ] || refuse archive_unsafe "a link or special file: $ODD"
+    [ -z "$ODD" ] || fail archive_unsafe "a link or special file: $ODD"
 }

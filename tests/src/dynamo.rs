@@ -1,0 +1,126 @@
+//! DynamoDB in this process: dynoxide in memory, with the tables of template.yaml, behind the JSON protocol.
+
+use dynoxide::{Database, DynoxideError};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::template::{self, Key, TableSpec};
+
+/// The name of the table of machines.
+pub const MACHINES: &str = "haulout-machines";
+/// The name of the table of everything else.
+pub const CONTROL: &str = "haulout-control";
+
+/// DynamoDB.
+#[derive(Clone)]
+pub struct Dynamo {
+    database: Database,
+}
+
+impl Dynamo {
+    /// An empty database with the template's tables.
+    #[expect(
+        clippy::expect_used,
+        reason = "a harness that cannot start fails its test"
+    )]
+    pub fn start() -> Self {
+        let dynamo = Self {
+            database: Database::memory().expect("a database in memory"),
+        };
+        for spec in template::tables().expect("the template's tables") {
+            let name = if spec.logical_id == "MachinesTable" {
+                MACHINES
+            } else {
+                CONTROL
+            };
+            for (action, request) in [
+                ("CreateTable", create_request(name, &spec)),
+                ("UpdateTimeToLive", time_to_live_request(name, &spec)),
+            ] {
+                let (status, answer) = dynamo.call(action, request.to_string().as_bytes());
+                assert_eq!(status, 200, "{action}: {answer}");
+            }
+        }
+        dynamo
+    }
+
+    /// Answers a request: HTTP status and body.
+    pub fn call(&self, action: &str, body: &[u8]) -> (u16, String) {
+        let database = &self.database;
+        let answer = match action {
+            "CreateTable" => run(body, |request| database.create_table(request)),
+            "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
+            "GetItem" => run(body, |request| database.get_item(request)),
+            "PutItem" => run(body, |request| database.put_item(request)),
+            "UpdateItem" => run(body, |request| database.update_item(request)),
+            "DeleteItem" => run(body, |request| database.delete_item(request)),
+            "Query" => run(body, |request| database.query(request)),
+            "Scan" => run(body, |request| database.scan(request)),
+            "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
+            _ => Err(DynoxideError::ValidationException(format!(
+                "{action} is not part of the test world"
+            ))),
+        };
+        match answer {
+            Ok(body) => (200, body),
+            Err(error) => (error.status_code(), error.to_json()),
+        }
+    }
+}
+
+fn run<Q: DeserializeOwned, A: Serialize>(
+    body: &[u8],
+    action: impl FnOnce(Q) -> dynoxide::Result<A>,
+) -> dynoxide::Result<String> {
+    let malformed =
+        |error: serde_json::Error| DynoxideError::SerializationException(error.to_string());
+    let request = serde_json::from_slice(body).map_err(malformed)?;
+    serde_json::to_string(&action(request)?).map_err(malformed)
+}
+
+fn create_request(name: &str, spec: &TableSpec) -> Value {
+    let mut attributes: Vec<&str> = spec
+        .keys
+        .iter()
+        .chain(spec.indexes.iter().flat_map(|(_, keys)| keys))
+        .map(|key| key.attribute.as_str())
+        .collect();
+    attributes.sort_unstable();
+    attributes.dedup();
+    let mut request = json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": key_schema(&spec.keys),
+        "AttributeDefinitions": attributes
+            .iter()
+            .map(|attribute| json!({"AttributeName": attribute, "AttributeType": "S"}))
+            .collect::<Vec<_>>(),
+    });
+    if !spec.indexes.is_empty() {
+        request["GlobalSecondaryIndexes"] = spec
+            .indexes
+            .iter()
+            .map(|(index, keys)| {
+                json!({
+                    "IndexName": index,
+                    "KeySchema": key_schema(keys),
+                    "Projection": {"ProjectionType": "ALL"},
+                })
+            })
+            .collect();
+    }
+    request
+}
+
+fn key_schema(keys: &[Key]) -> Value {
+    keys.iter()
+        .map(|key| json!({"AttributeName": key.attribute, "KeyType": key.kind}))
+        .collect()
+}
+
+fn time_to_live_request(name: &str, spec: &TableSpec) -> Value {
+    json!({
+        "TableName": name,
+        "TimeToLiveSpecification": {"AttributeName": spec.ttl, "Enabled": true},
+    })
+}

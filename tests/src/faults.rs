@@ -1,0 +1,214 @@
+//! What goes wrong, where and how often: AWS calls that are refused or whose answers are lost, and Lambda invocations
+//! that are killed, refused or repeated. It keeps a log of both.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::call::{Action, Refusal};
+
+/// For good.
+pub const ALWAYS: u32 = u32::MAX;
+
+/// What goes wrong with an AWS call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trouble {
+    /// AWS answers with an error and does nothing.
+    Refused(Refusal),
+    /// AWS does it, and the connection breaks before the answer.
+    Lost,
+}
+
+/// AWS calls that go wrong.
+#[derive(Debug, Clone)]
+pub struct CallFault {
+    /// Of the functions whose names begin like this; of all when empty.
+    pub function: String,
+    /// Which calls; of all actions if nothing.
+    pub action: Option<Action>,
+    /// How.
+    pub trouble: Trouble,
+    /// Not the first ones.
+    pub skip: u32,
+    /// How many.
+    pub times: u32,
+    /// Only until then.
+    pub until: Timestamp,
+}
+
+impl CallFault {
+    /// All calls of an action by a function, for good.
+    pub fn new(function: &str, action: &Action, trouble: Trouble) -> Self {
+        Self {
+            function: function.to_owned(),
+            action: Some(action.clone()),
+            trouble,
+            skip: 0,
+            times: ALWAYS,
+            until: Timestamp::MAX,
+        }
+    }
+}
+
+/// What happens to an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// Its process ends after so many AWS calls took effect.
+    Killed {
+        /// So many.
+        after_calls: u32,
+        /// How the Lambda service reports it.
+        death: Death,
+    },
+    /// The Lambda service does not run it, with this error.
+    Refused(&'static str),
+    /// It runs twice, and only the second answer is seen.
+    Repeated,
+}
+
+/// How an invocation's end without an answer is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Death {
+    /// The process ended.
+    Exit,
+    /// The Lambda service cannot tell.
+    Unknown,
+    /// The function's time was over.
+    TimedOut,
+}
+
+/// Invocations to which something happens.
+#[derive(Debug, Clone)]
+pub struct InvocationFault {
+    /// Of the functions whose names begin like this.
+    pub function: String,
+    /// What.
+    pub fate: Fate,
+    /// Not to the first ones.
+    pub skip: u32,
+    /// To how many.
+    pub times: u32,
+}
+
+/// An AWS call as it happened. A call that the SDK repeats is logged as often.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// Whose.
+    pub function: String,
+    /// Of which invocation.
+    pub invocation: u64,
+    /// What.
+    pub action: Action,
+    /// What went wrong.
+    pub trouble: Option<Trouble>,
+}
+
+/// The faults of a world. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<CallFault>,
+    invocations: Vec<InvocationFault>,
+    log: Vec<Logged>,
+    /// Names of all invocations so far, in order.
+    invoked: Vec<String>,
+    struck: u32,
+}
+
+impl Faults {
+    /// From now on, these calls go wrong.
+    pub fn arm(&self, fault: CallFault) {
+        self.lock().calls.push(fault);
+    }
+
+    /// From now on, this happens to invocations.
+    pub fn doom(&self, fault: InvocationFault) {
+        self.lock().invocations.push(fault);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn clear(&self) {
+        let mut state = self.lock();
+        state.calls.clear();
+        state.invocations.clear();
+    }
+
+    /// All calls so far.
+    pub fn log(&self) -> Vec<Logged> {
+        self.lock().log.clone()
+    }
+
+    /// The functions invoked so far, in order.
+    pub fn invoked(&self) -> Vec<String> {
+        self.lock().invoked.clone()
+    }
+
+    /// How often something went wrong on purpose.
+    pub fn struck(&self) -> u32 {
+        self.lock().struck
+    }
+
+    /// Decides on an AWS call, and logs it.
+    pub(crate) fn on_call(
+        &self,
+        function: &str,
+        invocation: u64,
+        action: &Action,
+        now: Timestamp,
+    ) -> Option<Trouble> {
+        let mut state = self.lock();
+        let mut trouble = None;
+        for fault in &mut state.calls {
+            let matches = function.starts_with(&fault.function)
+                && fault.action.as_ref().is_none_or(|wanted| wanted == action)
+                && now < fault.until;
+            if matches && falls(&mut fault.skip, &mut fault.times) {
+                trouble = trouble.or(Some(fault.trouble));
+            }
+        }
+        state.struck += u32::from(trouble.is_some());
+        state.log.push(Logged {
+            function: function.to_owned(),
+            invocation,
+            action: action.clone(),
+            trouble,
+        });
+        trouble
+    }
+
+    /// Decides on an invocation, and numbers it.
+    pub(crate) fn on_invocation(&self, function: &str) -> (u64, Option<Fate>) {
+        let mut state = self.lock();
+        let mut fate = None;
+        for fault in &mut state.invocations {
+            if function.starts_with(&fault.function) && falls(&mut fault.skip, &mut fault.times) {
+                fate = fate.or(Some(fault.fate));
+            }
+        }
+        state.struck += u32::from(fate.is_some());
+        state.invoked.push(function.to_owned());
+        let number = u64::try_from(state.invoked.len()).unwrap_or(u64::MAX);
+        (number, fate)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts down first `skip`, then `times`.
+fn falls(skip: &mut u32, times: &mut u32) -> bool {
+    if *skip > 0 {
+        *skip -= 1;
+        return false;
+    }
+    if *times == 0 {
+        return false;
+    }
+    if *times != ALWAYS {
+        *times -= 1;
+    }
+    true
+}

@@ -1,0 +1,208 @@
+//! How time passes in a test world: the clock jumps to what is due next, and that happens.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{MutexGuard, PoisonError},
+    task::Poll,
+    time::Duration,
+};
+
+use haulout_aws::clock::Clock;
+use haulout_domain::{ids::MachineId, machine::Machine, status::Status as MachineStatus};
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::{
+    agenda::{Agenda, Job},
+    lambda::{execution_event, schedule_event},
+    walker::Status,
+    world::World,
+};
+
+impl World {
+    /// Something is to happen so much later than now.
+    pub fn plan(&self, after: Duration, job: Job) {
+        let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
+        let at = self
+            .clock
+            .now()
+            .saturating_add(after)
+            .unwrap_or(Timestamp::MAX);
+        self.agenda().add(at, job);
+    }
+
+    /// Asks for a machine, as a caller does; its id, if there was an answer.
+    pub async fn create(&self, body: &Value) -> Option<MachineId> {
+        let (status, body) = self
+            .request(Method::POST, "/instances", None, Some(body))
+            .await?;
+        body["id"].as_str().filter(|_| status == 202)?.parse().ok()
+    }
+
+    /// Deletes a machine, as a caller does; the answer's status, if there was one.
+    pub async fn delete(&self, id: &MachineId) -> Option<u16> {
+        let (status, _) = self
+            .request(Method::DELETE, &format!("/instances/{id}"), None, None)
+            .await?;
+        Some(status)
+    }
+
+    /// Lets whatever is due next happen; false if nothing ever is.
+    pub async fn tick(&self) -> bool {
+        let executions = self.stepfunctions.executions();
+        let running = executions
+            .values()
+            .filter(|execution| execution.status == Status::Running);
+        let next = running
+            .map(|execution| execution.due)
+            .chain(self.agenda().next())
+            .min();
+        drop(executions);
+        let Some(next) = next else {
+            return false;
+        };
+        let now = self.clock.now();
+        self.clock
+            .advance(next.duration_since(now).try_into().unwrap_or_default());
+        let now = self.clock.now();
+        let mut jobs: Vec<Job> = self
+            .stepfunctions
+            .executions()
+            .values()
+            .filter(|execution| execution.status == Status::Running && execution.due <= now)
+            .map(|execution| Job::Execution(execution.name.clone()))
+            .collect();
+        jobs.extend(self.agenda().take_due(now));
+        if self.gate.is_shuffled() {
+            let jobs = jobs
+                .into_iter()
+                .map(|job| Box::pin(self.happen(job)) as Pin<Box<dyn Future<Output = ()> + '_>>);
+            all(jobs.collect()).await;
+        } else {
+            for job in jobs {
+                Box::pin(self.happen(job)).await;
+            }
+        }
+        true
+    }
+
+    /// Lets time pass until something is so, for so long at most; whether it came to be.
+    pub async fn until(&self, limit: Duration, mut so: impl AsyncFnMut(&Self) -> bool) -> bool {
+        let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
+        let end = self
+            .clock
+            .now()
+            .saturating_add(limit)
+            .unwrap_or(Timestamp::MAX);
+        while !so(self).await {
+            if self.clock.now() >= end || !self.tick().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Lets time pass until every record has come to its end and nothing is under way, for so long at most.
+    pub async fn settle(&self, limit: Duration) -> bool {
+        self.until(limit, async |world| {
+            world.is_idle() && world.machines().await.iter().all(is_settled)
+        })
+        .await
+    }
+
+    /// No execution runs and nothing but the schedule is to come.
+    pub fn is_idle(&self) -> bool {
+        let executions = self.stepfunctions.executions();
+        self.agenda().is_idle()
+            && executions
+                .values()
+                .all(|execution| execution.status != Status::Running)
+    }
+
+    async fn happen(&self, job: Job) {
+        match job {
+            Job::Execution(name) => self.advance(&name).await,
+            Job::Sweep => {
+                self.sweep(schedule_event()).await;
+            }
+            Job::Ended { execution, status } => {
+                self.sweep(execution_event(&execution, status)).await;
+            }
+            Job::Create { body, key } => {
+                self.request(Method::POST, "/instances", key.as_deref(), Some(&body))
+                    .await;
+            }
+            Job::Delete(id) => {
+                self.delete(&id).await;
+            }
+            Job::DeleteFirst => {
+                if let Some(first) = self.machines().await.last() {
+                    self.delete(&first.id).await;
+                }
+            }
+            Job::Abort(name) => self.abort(&name),
+            Job::Vanish(name) => {
+                self.stepfunctions.executions().remove(&name);
+            }
+        }
+    }
+
+    /// Takes an execution on by one state.
+    async fn advance(&self, name: &str) {
+        let Some(mut execution) = self.stepfunctions.executions().get(name).cloned() else {
+            return;
+        };
+        let time = self.clock.clone();
+        let clock = Clock::from_fn(move || time.now());
+        execution
+            .advance(&self.stepfunctions.definition, self, &clock)
+            .await;
+        let mut executions = self.stepfunctions.executions();
+        // It may have been stopped meanwhile; its Lambda invocation goes on all the same.
+        match executions.get_mut(name) {
+            Some(stored) if stored.status == Status::Running => *stored = execution.clone(),
+            _ => return,
+        }
+        drop(executions);
+        if matches!(execution.status, Status::Failed | Status::TimedOut) {
+            self.agenda()
+                .ended(name, execution.status.as_str(), self.clock.now());
+        }
+    }
+
+    /// Stops an execution where it is.
+    pub fn abort(&self, name: &str) {
+        if let Some(execution) = self.stepfunctions.executions().get_mut(name)
+            && execution.status == Status::Running
+        {
+            execution.abort();
+            self.agenda()
+                .ended(name, Status::Aborted.as_str(), self.clock.now());
+        }
+    }
+
+    fn agenda(&self) -> MutexGuard<'_, Agenda> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The record says how it ended, or that the machine is there to be used.
+pub fn is_settled(machine: &Machine) -> bool {
+    machine.closed_at.is_some()
+        || (machine.status == MachineStatus::Ready && !machine.is_unwinding())
+}
+
+/// Runs all of them at once.
+async fn all<'a>(mut jobs: Vec<Pin<Box<dyn Future<Output = ()> + 'a>>>) {
+    poll_fn(|context| {
+        jobs.retain_mut(|job| job.as_mut().poll(context).is_pending());
+        if jobs.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}

@@ -1,0 +1,269 @@
+//! Everything a launch needs, in one process and on virtual time: the functions as they are deployed, the state machine
+//! of `statemachine/`, the tables of template.yaml, simulated EC2 and Systems Manager, and faults on demand.
+//!
+//! Nothing here sleeps: the clock jumps to whatever is due next.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig,
+    stalled_stream_protection::StalledStreamProtectionConfig,
+};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
+use axum::Router;
+use haulout_api::Caller;
+use haulout_aws::{
+    clock::Clock,
+    compute::Compute,
+    emf::Metrics,
+    remote::Remote,
+    store::{Filter, Store},
+    workflow::Workflow,
+};
+use haulout_domain::{ids::MachineId, machine::Machine, poll::Deadlines};
+use haulout_instances::Instances;
+use haulout_local::sim::{self, LAUNCH_TEMPLATE_ID, Sim, SimHandle};
+use haulout_provision::Provision;
+use haulout_refresh::Refresh;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::{
+    agenda::Agenda,
+    asl::Definition,
+    dynamo::{CONTROL, Dynamo, MACHINES},
+    faults::Faults,
+    gate::Gate,
+    settings::Settings,
+    stepfunctions::StepFunctions,
+    template,
+    wire::{Wire, WireClient},
+};
+
+/// The deployment's name.
+pub const DEPLOYMENT: &str = "haulout";
+/// Stands for the function behind the state machine's tasks.
+pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:haulout-provision";
+/// How often a call is tried by the SDK, as in the deployed functions.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// A deployment, and the world around it.
+pub struct World {
+    /// The time.
+    pub clock: sim::Clock,
+    /// EC2 and Systems Manager.
+    pub sim: SimHandle,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// The executions.
+    pub stepfunctions: StepFunctions,
+    /// The records, for the test's own reading; nothing goes wrong there.
+    pub store: Store,
+    /// EC2, for the test's own calls.
+    pub compute: Compute,
+    /// Systems Manager, for the test's own calls.
+    pub remote: Remote,
+    /// Step Functions, for the test's own calls.
+    pub workflow: Workflow,
+    /// When it all began.
+    pub started: Timestamp,
+    pub(crate) gate: Gate,
+    pub(crate) provision: Provision,
+    pub(crate) refresh: Refresh,
+    pub(crate) api: Router,
+    pub(crate) agenda: Mutex<Agenda>,
+    sdk: SdkConfig,
+}
+
+impl World {
+    /// A deployment without machines.
+    #[expect(
+        clippy::expect_used,
+        reason = "a harness that cannot start fails its test"
+    )]
+    pub async fn start(settings: Settings) -> Self {
+        let Settings {
+            sim,
+            sweeps,
+            events,
+            shuffle,
+        } = settings;
+        let clock = sim.clock.clone();
+        let sim = Sim::start(sim).await.expect("the simulator");
+        let asl = template::root().join("statemachine/provision.asl.json");
+        let definition = Definition::load(&asl, FUNCTION_ARN).expect("the state machine");
+        let stepfunctions = StepFunctions::new(definition);
+        let (faults, gate) = (Faults::default(), Gate::default());
+        if let Some(seed) = shuffle {
+            gate.shuffle(seed);
+        }
+        let sdk = sdk_config(Wire {
+            dynamo: Dynamo::start(),
+            stepfunctions: stepfunctions.clone(),
+            sim_url: sim.url(),
+            faults: faults.clone(),
+            gate: gate.clone(),
+            clock: clock.clone(),
+        });
+        let functions = Functions::new(&sdk, &clock);
+        let Functions {
+            store,
+            compute,
+            remote,
+            workflow,
+            provision,
+            refresh,
+            api,
+        } = functions;
+        let started = clock.now();
+        let agenda = Mutex::new(Agenda::new(started, sweeps, events));
+        Self {
+            clock,
+            sim,
+            faults,
+            stepfunctions,
+            store,
+            compute,
+            remote,
+            workflow,
+            started,
+            gate,
+            provision,
+            refresh,
+            api,
+            agenda,
+            sdk,
+        }
+    }
+
+    /// The configuration that all clients are made from.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// A record.
+    #[expect(clippy::expect_used, reason = "the test's own reading meets no faults")]
+    pub async fn machine(&self, id: &MachineId) -> Machine {
+        self.store
+            .get(id)
+            .await
+            .expect("a readable record")
+            .expect("a record of that id")
+    }
+
+    /// All records, newest first.
+    #[expect(clippy::expect_used, reason = "the test's own reading meets no faults")]
+    pub async fn machines(&self) -> Vec<Machine> {
+        let now = self.clock.now();
+        let page = self.store.list(Filter::default(), None, 1_000, now).await;
+        page.expect("readable records").machines
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> SignedDuration {
+        self.clock.now().duration_since(self.started)
+    }
+
+    /// Lets time pass, and nothing else happen.
+    pub fn jump(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+}
+
+/// The functions as their `main` makes them, and the same clients for tests.
+struct Functions {
+    store: Store,
+    compute: Compute,
+    remote: Remote,
+    workflow: Workflow,
+    provision: Provision,
+    refresh: Refresh,
+    api: Router,
+}
+
+impl Functions {
+    #[expect(clippy::expect_used, reason = "constants of this crate")]
+    fn new(sdk: &SdkConfig, clock: &sim::Clock) -> Self {
+        let time = clock.clone();
+        let clock = Clock::from_fn(move || time.now());
+        let metrics = Metrics::to(DEPLOYMENT, std::io::sink());
+        let store = Store::new(sdk, MACHINES, CONTROL);
+        let compute = Compute::new(sdk, DEPLOYMENT);
+        let remote = Remote::new(sdk);
+        let workflow = Workflow::new(sdk, crate::stepfunctions::STATE_MACHINE_ARN);
+        let provision = Provision {
+            store: store.clone(),
+            compute: compute.clone(),
+            remote: remote.clone(),
+            aggregators: "https://aggregator.walrus.test"
+                .parse()
+                .expect("an aggregator's URL"),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let refresh = Refresh {
+            store: store.clone(),
+            compute: compute.clone(),
+            workflow: workflow.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let instances = Instances {
+            store: store.clone(),
+            compute: compute.clone(),
+            workflow: workflow.clone(),
+            settings: haulout_instances::Settings {
+                launch_template_id: LAUNCH_TEMPLATE_ID.parse().ok(),
+                deadlines: Deadlines::default(),
+                keep_failed_minutes: 60,
+            },
+            clock,
+            metrics,
+        };
+        let (router, _) = haulout_instances::routes(Arc::new(instances)).split_for_parts();
+        let api = router.layer(axum::Extension(Caller::admin()));
+        Self {
+            store,
+            compute,
+            remote,
+            workflow,
+            provision,
+            refresh,
+            api,
+        }
+    }
+}
+
+/// The body of a usual request.
+pub fn usual_request() -> Value {
+    json!({"blob_id": "E7_nNXvFU_3qZVu3OH1yycRG7LZlyn1-UxEDCDDqGGU"})
+}
+
+fn sdk_config(wire: Wire) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "test world");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url("http://aws.test")
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .identity_cache(IdentityCache::no_cache())
+        .http_client(WireClient::new(wire))
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .sleep_impl(NoSleep)
+        .build()
+}
+
+/// The SDK's waits between its attempts take no time.
+#[derive(Debug, Clone)]
+struct NoSleep;
+
+impl AsyncSleep for NoSleep {
+    fn sleep(&self, _: Duration) -> Sleep {
+        Sleep::new(async {})
+    }
+}

@@ -1,0 +1,14 @@
+//! The HTTP conventions, tried on a function made for it.
+
+mod auth;
+mod body;
+mod cors;
+mod gateway;
+mod headers;
+mod observability;
+mod page;
+mod problems;
+mod properties;
+mod query;
+mod support;
+mod token;

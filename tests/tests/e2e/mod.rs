@@ -1,0 +1,29 @@
+//! The deployed template on the local stack, end to end: what a user does, and what a user sees.
+
+mod bad_input;
+mod fixture;
+mod launch;
+mod readme;
+mod restart;
+
+use fixture::Fixture;
+
+/// One stack serves all of it: the scenarios run side by side, as users would.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_deployed_stack() {
+    let fixture = Fixture::start().await;
+    tokio::join!(
+        launch::a_blob_becomes_a_running_model(&fixture),
+        launch::what_is_not_a_zip_fails_and_leaves_nothing(&fixture),
+        launch::waiting_sees_it_ready(&fixture),
+        launch::a_repeated_request_makes_one_machine(&fixture),
+        launch::deleting_during_provisioning_leaves_nothing(&fixture),
+        launch::a_capacity_error_says_what_to_do(&fixture),
+        bad_input::is_refused_with_a_problem(&fixture),
+        bad_input::reads_are_found_or_not(&fixture),
+    );
+    launch::lists_are_paged(&fixture).await;
+    launch::what_was_launched_is_accounted_for(&fixture).await;
+    readme::the_walk_through_works_as_printed(&fixture).await;
+    restart::the_records_survive(fixture).await;
+}

@@ -1,0 +1,122 @@
+//! What happens in a run without faults: its AWS calls, its invocations and its states.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use haulout_tests::{call::Action, faults::Logged, verdict::broken_promises, world::World};
+
+use super::{run::on_runtime, scenario::Scenario};
+
+/// Longer than any life without faults, keeping a failed machine included.
+const LIMIT: Duration = Duration::from_secs(2 * 3_600);
+
+/// A run without faults.
+pub(crate) struct Recording {
+    log: Vec<Logged>,
+    invoked: Vec<String>,
+    /// The states of the execution, in order.
+    pub(crate) states: Vec<String>,
+}
+
+/// An AWS call of the run.
+#[derive(Debug, Clone)]
+pub(crate) struct CallPoint {
+    /// The function that makes it.
+    pub(crate) function: String,
+    /// What it calls.
+    pub(crate) action: Action,
+    /// How many calls of this action by this function come before.
+    pub(crate) skip: u32,
+}
+
+/// An invocation of the run.
+#[derive(Debug, Clone)]
+pub(crate) struct InvocationPoint {
+    /// The function.
+    pub(crate) function: String,
+    /// How many invocations of this function come before.
+    pub(crate) skip: u32,
+    /// How many AWS calls it makes.
+    pub(crate) calls: u32,
+}
+
+impl Recording {
+    pub(crate) fn of(scenario: Scenario) -> Self {
+        on_runtime(async {
+            let world = World::start(scenario.settings()).await;
+            scenario.begin(&world);
+            assert!(world.settle(LIMIT).await, "{scenario:?} does not end even without faults");
+            let broken = broken_promises(&world).await;
+            assert!(broken.is_empty(), "{scenario:?}: {broken:?}");
+            let executions = world.stepfunctions.executions();
+            let states = executions.values().next().unwrap().history.clone();
+            Self { log: world.faults.log(), invoked: world.faults.invoked(), states }
+        })
+    }
+
+    /// The calls that differ: of each function's calls of an action at the same place of an invocation, the first and
+    /// the last one. What lies between are polls like the first.
+    pub(crate) fn calls(&self) -> Vec<CallPoint> {
+        let mut before: BTreeMap<(&str, &Action), u32> = BTreeMap::new();
+        let mut places: BTreeMap<u64, u32> = BTreeMap::new();
+        let mut found: BTreeMap<(&str, &Action, u32), Vec<u32>> = BTreeMap::new();
+        for logged in &self.log {
+            let place = places.entry(logged.invocation).or_default();
+            let skip = before.entry((&logged.function, &logged.action)).or_default();
+            found.entry((&logged.function, &logged.action, *place)).or_default().push(*skip);
+            *place += 1;
+            *skip += 1;
+        }
+        let ends = found.into_iter().flat_map(|((function, action, _), skips)| {
+            first_and_last(&skips).into_iter().map(move |skip| CallPoint {
+                function: function.to_owned(),
+                action: action.clone(),
+                skip,
+            })
+        });
+        ends.collect()
+    }
+
+    /// The invocations that differ: the first and the last one of each function, and of each number of calls.
+    pub(crate) fn invocations(&self) -> Vec<InvocationPoint> {
+        let mut calls: BTreeMap<u64, u32> = BTreeMap::new();
+        for logged in &self.log {
+            *calls.entry(logged.invocation).or_default() += 1;
+        }
+        let mut before: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut found: BTreeMap<(&str, u32), Vec<u32>> = BTreeMap::new();
+        for (number, function) in (1..).zip(&self.invoked) {
+            let skip = before.entry(function).or_default();
+            let made = calls.get(&number).copied().unwrap_or(0);
+            found.entry((function, made)).or_default().push(*skip);
+            *skip += 1;
+        }
+        let ends = found.into_iter().flat_map(|((function, calls), skips)| {
+            first_and_last(&skips).into_iter().map(move |skip| InvocationPoint {
+                function: function.to_owned(),
+                skip,
+                calls,
+            })
+        });
+        ends.collect()
+    }
+
+    /// After how many transitions an execution is in each state, for the first and for the last time.
+    pub(crate) fn state_points(&self) -> Vec<(String, usize)> {
+        let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (entered, state) in (1..).zip(&self.states) {
+            found.entry(state).or_default().push(entered);
+        }
+        let ends = found.into_iter().flat_map(|(state, entered)| {
+            first_and_last(&entered).into_iter().map(move |entered| (state.to_owned(), entered))
+        });
+        ends.collect()
+    }
+}
+
+fn first_and_last<T: Copy + Ord>(of: &[T]) -> Vec<T> {
+    let ends: BTreeSet<T> = of.first().into_iter().chain(of.last()).copied().collect();
+    ends.into_iter().collect()
+}

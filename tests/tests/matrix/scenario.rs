@@ -1,0 +1,84 @@
+//! What is done to the deployment while something goes wrong.
+
+use std::time::Duration;
+
+use haulout_tests::{
+    agenda::Job,
+    settings::Settings,
+    world::{World, usual_request},
+};
+use serde_json::json;
+
+/// A machine's life without faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scenario {
+    /// It becomes ready.
+    Launch,
+    /// Its staging command fails.
+    Failing,
+    /// Its staging command fails, and the instance is to be kept for a while.
+    Kept,
+    /// It has nothing to stage.
+    Bare,
+    /// It is deleted while its instance is being launched.
+    DeletedEarly,
+    /// It is deleted while the staging command runs.
+    DeletedLate,
+    /// It is deleted when it is ready.
+    DeletedReady,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Launch,
+        Self::Failing,
+        Self::Kept,
+        Self::Bare,
+        Self::DeletedEarly,
+        Self::DeletedLate,
+        Self::DeletedReady,
+    ];
+
+    pub(crate) fn settings(self) -> Settings {
+        match self {
+            Self::Failing | Self::Kept => Settings::failing(),
+            _ => Settings::default(),
+        }
+    }
+
+    /// What the caller does. With `key`, it repeats a request that brought no answer, as clients do.
+    pub(crate) fn begin(self, world: &World) {
+        let body = match self {
+            Self::Bare => json!({}),
+            Self::Kept => {
+                let mut body = usual_request();
+                body["on_failure"] = json!("keep");
+                body
+            }
+            _ => usual_request(),
+        };
+        let key = Some("the-only-request".to_owned());
+        let create = Job::Create { body, key };
+        world.plan(Duration::ZERO, create.clone());
+        // The same request again, as from a client that saw no answer: it must never make a second machine.
+        world.plan(Duration::from_secs(2), create);
+        if let Some(after) = self.deleted_after() {
+            world.plan(after, Job::DeleteFirst);
+        }
+    }
+
+    fn deleted_after(self) -> Option<Duration> {
+        let seconds = match self {
+            Self::DeletedEarly => 5,
+            Self::DeletedLate => 30,
+            Self::DeletedReady => 50,
+            _ => return None,
+        };
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// It fails, or ends by its owner's wish, without any fault.
+    pub(crate) fn fails_by_itself(self) -> bool {
+        matches!(self, Self::Failing | Self::Kept)
+    }
+}
