@@ -63,7 +63,9 @@ impl FromStr for BlobRef {
         if text.contains("://") {
             return Err(BlobRefError::Link(clip(text)));
         }
-        if text.starts_with("0x") || text.starts_with("0X") {
+        // A blob id may begin with these two characters too; its length tells.
+        let prefixed = text.starts_with("0x") || text.starts_with("0X");
+        if prefixed && text.len() != BlobId::LEN {
             return text.parse().map(Self::ObjectId);
         }
         text.parse().map(Self::BlobId)
@@ -215,8 +217,6 @@ impl From<BlobRef> for String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
     use proptest::prelude::*;
 
     use super::*;
@@ -268,6 +268,12 @@ mod tests {
         assert_eq!(sum.as_str(), "ab".repeat(32));
         assert!("ab".repeat(31).parse::<Sha256Hex>().is_err());
         assert!("zz".repeat(32).parse::<Sha256Hex>().is_err());
+    }
+
+    #[test]
+    fn a_blob_id_may_begin_like_an_object_id() {
+        let text = format!("0x{}A", "A".repeat(40));
+        assert!(matches!(text.parse(), Ok(BlobRef::BlobId(_))));
     }
 
     proptest! {

@@ -142,7 +142,7 @@ fn a_bare_machine_is_ready_when_its_checks_pass() {
 fn every_wait_ends_with_its_own_failure() {
     let mut waiting = up_to(Status::WaitingForInstance);
     let failure = waiting
-        .instance_observed(None, false, at(300))
+        .instance_observed(None, false, at(301))
         .expect_err("too late");
     assert_eq!(failure.code, "instance_timeout");
 
@@ -157,6 +157,21 @@ fn every_wait_ends_with_its_own_failure() {
         .command_observed(CommandState::InProgress, at(206))
         .expect_err("too late");
     assert_eq!(failure.code, "command_timeout");
+}
+
+#[test]
+fn a_launch_that_was_held_up_gets_its_time_all_the_same() {
+    let mut machine = machine(true, OnFailure::Terminate);
+    machine.launch_requested(at(1_800));
+    machine.launched(facts(InstanceState::Pending), at(1_801));
+    let pending = || Some(facts(InstanceState::Pending));
+    assert!(matches!(
+        machine.instance_observed(pending(), false, at(1_810)),
+        Ok(Next::Again { wait_seconds: 1 })
+    ));
+    machine
+        .instance_observed(pending(), false, at(2_100))
+        .expect_err("too late");
 }
 
 #[test]

@@ -273,11 +273,6 @@ impl Machine {
             .map_or(self.created_at, |entry| entry.at)
     }
 
-    /// Time spent in the current status.
-    pub fn elapsed(&self, now: Timestamp) -> SignedDuration {
-        now.duration_since(self.phase_entered_at())
-    }
-
     /// From when on the record may be deleted. Stores delete late: readers check it too.
     pub fn purge_at(&self) -> Option<Timestamp> {
         self.closed_at

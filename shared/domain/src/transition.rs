@@ -80,7 +80,16 @@ impl Machine {
 
     /// How long to wait before looking for `awaiting`.
     pub fn wait_for(&self, awaiting: Awaiting, now: Timestamp) -> u32 {
-        poll::wait_seconds(awaiting, self.elapsed(now))
+        poll::wait_seconds(awaiting, now.duration_since(self.awaiting_since()))
+    }
+
+    /// Since when the current phase has been waited for. An instance is not waited for before it is launched:
+    /// the launch itself may have been held up, by throttling or an outage.
+    fn awaiting_since(&self) -> Timestamp {
+        match (self.status, self.launch_requested_at) {
+            (Status::WaitingForInstance, Some(requested)) => requested,
+            _ => self.phase_entered_at(),
+        }
     }
 
     /// Notes that RunInstances is about to be called: from now on an instance may exist.
@@ -140,7 +149,7 @@ impl Machine {
                 .running_seconds
                 .saturating_add(poll::STATUS_CHECK_SECONDS)
         };
-        if poll::is_over(self.phase_entered_at(), allowed, now) {
+        if poll::is_over(self.awaiting_since(), allowed, now) {
             let what = if running {
                 "passed its status checks"
             } else {

@@ -128,8 +128,6 @@ impl fmt::Display for Aggregators {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
     use proptest::prelude::*;
 
     use super::*;

@@ -119,8 +119,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
     use proptest::prelude::*;
 
     use super::*;
