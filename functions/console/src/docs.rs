@@ -61,7 +61,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The document for people
+/// The document for people.
 #[utoipa::path(
     get,
     path = "/docs",

@@ -21,7 +21,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&digest[..12]))
 });
 
-/// The OpenAPI document
+/// The OpenAPI document.
 #[utoipa::path(
     get,
     path = "/openapi.json",

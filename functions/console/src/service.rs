@@ -30,7 +30,7 @@ pub(crate) struct Service {
     service: &'static str,
 }
 
-/// Whether the service answers
+/// Whether the service answers.
 #[utoipa::path(
     get,
     path = "/health",
@@ -41,7 +41,7 @@ pub(crate) async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// The start page for a browser, and what this is for a program
+/// The start page for a browser, and what this is for a program.
 #[utoipa::path(
     get,
     path = "/",

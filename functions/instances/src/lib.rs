@@ -9,7 +9,8 @@ mod view;
 
 use std::sync::Arc;
 
-use haulout_api::{Code, Problem};
+use axum::Router;
+use haulout_api::{Code, Conventions, Problem};
 use haulout_aws::{
     clock::Clock,
     compute::Compute,
@@ -23,6 +24,7 @@ use haulout_domain::{
     machine::Machine,
     poll::Deadlines,
 };
+use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use request::{CreateMachine, RequestError};
@@ -56,19 +58,32 @@ pub struct Instances {
     pub metrics: Metrics,
 }
 
-/// The routes, under `/instances` and, for older callers, under `/api/instances`.
-pub fn routes(state: Arc<Instances>) -> OpenApiRouter {
-    let under = |prefix| OpenApiRouter::new().nest(prefix, machine_routes());
-    OpenApiRouter::new()
-        .merge(under("/instances"))
-        .merge(under("/api/instances"))
-        .with_state(state)
+/// What the function's operations are.
+pub fn openapi() -> OpenApi {
+    operations().into_openapi()
 }
 
-fn machine_routes() -> OpenApiRouter<Arc<Instances>> {
+/// The whole service.
+pub fn app(state: Arc<Instances>, conventions: Conventions) -> Router {
+    let (routes, _) = routes(state).split_for_parts();
+    haulout_api::app(routes, conventions)
+}
+
+/// The routes alone, without the conventions around them.
+pub fn routes(state: Arc<Instances>) -> OpenApiRouter {
+    operations().with_state(state)
+}
+
+/// Under `/instances` and, for older callers, under `/api/instances`.
+fn operations() -> OpenApiRouter<Arc<Instances>> {
+    let machines = || {
+        OpenApiRouter::new()
+            .routes(routes!(create::create, read::list))
+            .routes(routes!(read::get, delete::delete))
+    };
     OpenApiRouter::new()
-        .routes(routes!(create::create, read::list))
-        .routes(routes!(read::get, delete::delete))
+        .nest("/instances", machines())
+        .nest("/api/instances", machines())
 }
 
 impl Instances {

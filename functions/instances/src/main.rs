@@ -1,19 +1,21 @@
-//! The Lambda `instances`: connects [`haulout_instances::routes`] to the runtime.
+//! The Lambda `instances`: connects [`haulout_instances::app`] to the runtime.
 
-use std::sync::Arc;
+use std::{error::Error, process::ExitCode, sync::Arc};
 
-use haulout_api::{Auth, Conventions, Cors, app, gateway};
+use haulout_api::{Auth, Conventions, Cors, gateway};
 use haulout_aws::{
     clock::Clock, compute::Compute, config, emf::Metrics, env, secrets::Secrets, store::Store,
     telemetry, workflow::Workflow,
 };
-use haulout_instances::{Instances, Settings, routes};
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
+use haulout_instances::{Instances, Settings, app};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
+    telemetry::exit(serve().await)
+}
+
+async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
     let state = Instances {
@@ -42,6 +44,5 @@ async fn main() -> Result<(), Error> {
         cors: Cors::from_env()?,
         ..Conventions::default()
     };
-    let (router, _) = routes(Arc::new(state)).split_for_parts();
-    gateway::run(app(router, conventions)).await
+    gateway::run(app(Arc::new(state), conventions)).await
 }

@@ -1,5 +1,7 @@
 //! The Lambda `provision`: connects [`haulout_provision::Provision`] to the runtime.
 
+use std::process::ExitCode;
+
 use haulout_aws::{
     clock::Clock, compute::Compute, config, emf::Metrics, env, remote::Remote, store::Store,
     telemetry,
@@ -9,8 +11,12 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tracing::Instrument;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
+    telemetry::exit(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
     let provision = &Provision {

@@ -1,5 +1,7 @@
 //! The Lambda `refresh`: connects [`haulout_refresh::Refresh`] to the runtime.
 
+use std::process::ExitCode;
+
 use haulout_aws::{
     clock::Clock, compute::Compute, config, emf::Metrics, env, store::Store, telemetry,
     workflow::Workflow,
@@ -10,8 +12,12 @@ use serde_json::Value;
 use tracing::Instrument;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     telemetry::init();
+    telemetry::exit(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
     let refresh = &Refresh {

@@ -1,8 +1,9 @@
 //! From API Gateway's events (HTTP API, payload format 2.0) to the service and back.
 //!
-//! lambda_http does this for five kinds of events, but panics on what callers can send: HTTP APIs hand over the path
-//! *decoded*, so `%3F` or `%20` in it is no URI any more, and a host that is none ends the same way. Such a panic is
-//! API Gateway's own 500. Here everything a caller controls is encoded again, or refused with a 400.
+//! lambda_http turns the event into a request. What callers control is encoded or refused before it gets that far,
+//! because the conversion panics on it, and such a panic is API Gateway's own 500: HTTP APIs hand over the path
+//! *decoded*, so `%3F` or `%20` in it is no URI any more, and a host that is none ends the same way. Answers are
+//! written here, because lambda_http keeps one value of a header that has several.
 
 use std::{collections::BTreeMap, convert::Infallible, fmt::Write};
 
@@ -13,9 +14,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_LENGTH};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONTENT_LENGTH, HOST},
+};
 use http_body_util::BodyExt;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_http::{
+    Error, LambdaEvent, aws_lambda_events::apigw::ApiGatewayV2httpRequest, lambda_runtime,
+    request::LambdaRequest, service_fn,
+};
 use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 
@@ -99,18 +106,29 @@ fn request(event: Event) -> Result<Request, Problem> {
     if !target.starts_with('/') {
         target.insert(0, '/');
     }
-    if !event.raw_query_string.is_empty() {
-        target.push('?');
-        target.push_str(&encode(&event.raw_query_string, is_query_byte));
-    }
     let method = Method::from_bytes(event.request_context.http.method.as_bytes())
         .map_err(|error| invalid("The method is not one HTTP allows.").because(error))?;
-    let mut request = http::Request::builder()
-        .method(method)
-        .uri(target)
-        .body(Body::from(body(event.body, event.is_base64_encoded)?))
-        .map_err(|error| invalid("The path is not one HTTP allows.").because(error))?;
-    *request.headers_mut() = headers(event.headers)?;
+    let body = body(event.body, event.is_base64_encoded)?;
+    let mut headers = headers(event.headers)?;
+    // Without these two, the conversion makes a URI of the path alone.
+    let host = headers.remove(HOST);
+    let mut clean = ApiGatewayV2httpRequest::default();
+    clean.raw_path = Some(target);
+    clean.raw_query_string = Some(encode(&event.raw_query_string, is_query_byte));
+    clean.headers = headers;
+    clean.request_context.http.method = method;
+    clean
+        .request_context
+        .request_id
+        .clone_from(&event.request_context.request_id);
+    let mut request =
+        lambda_http::Request::from(LambdaRequest::ApiGatewayV2(clean)).map(|_| Body::from(body));
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, host);
+    }
+    if let Some(id) = event.request_context.request_id {
+        request.extensions_mut().insert(RequestId(id));
+    }
     Ok(request)
 }
 

@@ -110,11 +110,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Fields(Map::new());
-        for span in context
-            .event_scope()
-            .into_iter()
-            .flat_map(Scope::from_root)
-        {
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             if let Some(recorded) = extensions.get::<FormattedFields<JsonFields>>()
                 && let Ok(recorded) = serde_json::from_str::<Map<String, Value>>(recorded)
