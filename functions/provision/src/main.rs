@@ -40,7 +40,8 @@ async fn serve() -> Result<(), Error> {
             execution = payload.execution,
             step = ?payload.step,
         );
-        provision.handle(&payload).instrument(span).await
+        // Boxed: the layout of all steps in one future is deeper than the compiler follows.
+        Box::pin(provision.handle(&payload)).instrument(span).await
     }))
     .await
 }

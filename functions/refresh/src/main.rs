@@ -33,7 +33,10 @@ async fn serve() -> Result<(), Error> {
     };
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let span = tracing::info_span!("sweep", request_id = event.context.request_id);
-        handle(refresh, event.payload).instrument(span).await
+        // Boxed: the layout of the whole pass in one future is deeper than the compiler follows.
+        Box::pin(handle(refresh, event.payload))
+            .instrument(span)
+            .await
     }))
     .await
 }

@@ -15,8 +15,9 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
+    HeaderMap, HeaderName, HeaderValue, Method, Uri,
     header::{CONTENT_LENGTH, HOST},
+    uri::InvalidUri,
 };
 use http_body_util::BodyExt;
 use lambda_http::{
@@ -106,23 +107,30 @@ fn request(event: Event) -> Result<Request, Problem> {
     if !target.starts_with('/') {
         target.insert(0, '/');
     }
+    if !event.raw_query_string.is_empty() {
+        target.push('?');
+        target.push_str(&encode(&event.raw_query_string, is_query_byte));
+    }
+    let target: Uri = target
+        .parse()
+        .map_err(|error: InvalidUri| invalid("The path is not one HTTP allows.").because(error))?;
     let method = Method::from_bytes(event.request_context.http.method.as_bytes())
         .map_err(|error| invalid("The method is not one HTTP allows.").because(error))?;
     let body = body(event.body, event.is_base64_encoded)?;
     let mut headers = headers(event.headers)?;
-    // Without these two, the conversion makes a URI of the path alone.
+    // lambda_http makes the URI of these two, and normalizes it; ours is put in its place as it came.
     let host = headers.remove(HOST);
     let mut clean = ApiGatewayV2httpRequest::default();
-    clean.raw_path = Some(target);
-    clean.raw_query_string = Some(encode(&event.raw_query_string, is_query_byte));
+    clean.raw_path = Some("/".to_owned());
     clean.headers = headers;
     clean.request_context.http.method = method;
     clean
         .request_context
         .request_id
         .clone_from(&event.request_context.request_id);
-    let mut request =
-        lambda_http::Request::from(LambdaRequest::ApiGatewayV2(clean)).map(|_| Body::from(body));
+    let request = lambda_http::Request::from(LambdaRequest::ApiGatewayV2(clean));
+    let mut request = request.map(|_| Body::from(body));
+    *request.uri_mut() = target;
     if let Some(host) = host {
         request.headers_mut().insert(HOST, host);
     }
