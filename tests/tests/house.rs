@@ -87,7 +87,8 @@ fn only_aws_local_and_tests_name_the_sdk() {
 fn domain_does_no_io() {
     let forbidden = [
         "std::fs",
-        "std::net",
+        "TcpStream",
+        "UdpSocket",
         "std::env",
         "std::process",
         "async fn",

@@ -33,7 +33,7 @@ pub(crate) async fn delete(
     let (machine, ()) = instances
         .store
         .update(&found.id, |machine| {
-            machine.terminate("deleted by its owner", now)
+            machine.terminate("deleted by its owner", now);
         })
         .await
         .map_err(problem)?

@@ -102,7 +102,7 @@ pub(crate) async fn get(
 ) -> Result<Json<MachineView>, Problem> {
     let machine = instances.find(&id).await?;
     let facts = instances.live(&machine).await;
-    Ok(Json(MachineView::merged(machine, facts)))
+    Ok(Json(MachineView::merged(machine, facts.as_ref())))
 }
 
 impl Instances {

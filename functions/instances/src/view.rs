@@ -91,22 +91,19 @@ impl MachineView {
     /// The record alone.
     pub fn stored(machine: Machine) -> Self {
         let facts = machine.instance.clone();
-        Self::merged(machine, facts)
+        Self::merged(machine, facts.as_ref())
     }
 
     /// The record with what EC2 says of the instance.
-    pub fn merged(machine: Machine, facts: Option<InstanceFacts>) -> Self {
+    pub fn merged(machine: Machine, facts: Option<&InstanceFacts>) -> Self {
         let spec = machine.launch;
         let ami_id = facts
-            .as_ref()
             .and_then(|facts| facts.ami_id.clone())
             .or(spec.ami.map(String::from));
         let instance_type = facts
-            .as_ref()
             .and_then(|facts| facts.instance_type.clone())
             .or(spec.instance_type.map(String::from));
-        let fact =
-            |pick: fn(&InstanceFacts) -> Option<&String>| facts.as_ref().and_then(pick).cloned();
+        let fact = |pick: fn(&InstanceFacts) -> Option<&String>| facts.and_then(pick).cloned();
         let spot_request_id = fact(|facts| facts.spot_request_id.as_ref());
         Self {
             id: machine.id,
@@ -114,7 +111,7 @@ impl MachineView {
             name: machine.name,
             status: machine.status,
             processing_status: machine.status,
-            state: facts.as_ref().map(|facts| facts.state),
+            state: facts.map(|facts| facts.state),
             blob_id: machine.staging.map(|staging| staging.blob),
             package: None,
             source: machine.source,
@@ -133,7 +130,7 @@ impl MachineView {
             public_ip: fact(|facts| facts.public_ip.as_ref()),
             private_ip: fact(|facts| facts.private_ip.as_ref()),
             ssh_string: None,
-            launch_time: facts.as_ref().and_then(|facts| facts.launch_time),
+            launch_time: facts.and_then(|facts| facts.launch_time),
             security_group_id: fact(|facts| facts.security_group_id.as_ref()),
             created_at: machine.created_at,
             updated_at: machine.updated_at,

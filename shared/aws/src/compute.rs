@@ -4,8 +4,8 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::{
     Client,
     types::{
-        Filter, Instance, InstanceType, LaunchTemplateSpecification, ResourceType, SummaryStatus,
-        Tag, TagSpecification,
+        Filter, Instance, InstanceType, LaunchTemplateSpecification, Reservation, ResourceType,
+        SummaryStatus, Tag, TagSpecification,
     },
 };
 use haulout_domain::{
@@ -88,7 +88,7 @@ impl Compute {
             Ok(answer) => Ok(answer
                 .reservations()
                 .iter()
-                .flat_map(|reservation| reservation.instances())
+                .flat_map(Reservation::instances)
                 .find_map(facts)),
             Err(error) if error.is("InvalidInstanceID.NotFound") => Ok(None),
             Err(error) => Err(error),
@@ -144,7 +144,7 @@ impl Compute {
             listed.extend(
                 page.reservations()
                     .iter()
-                    .flat_map(|reservation| reservation.instances())
+                    .flat_map(Reservation::instances)
                     .filter_map(|instance| {
                         Some(Listed {
                             machine: tag(instance, TAG_MACHINE).and_then(|id| id.parse().ok()),

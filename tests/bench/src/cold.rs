@@ -38,7 +38,10 @@ struct Start {
 /// Builds the release binaries, starts each `runs` times, and prints the medians.
 pub(crate) async fn run(runs: usize) -> Result<(), Box<dyn Error>> {
     build().await?;
-    println!("{:<20} {:>9} {:>11} {:>11} {:>9}", "function", "binary", "init p50", "init max", "memory");
+    println!(
+        "{:<20} {:>9} {:>11} {:>11} {:>9}",
+        "function", "binary", "init p50", "init max", "memory"
+    );
     for function in FUNCTIONS {
         let binary = target().join(function);
         let size = fs::metadata(&binary)?.len();
@@ -47,7 +50,11 @@ pub(crate) async fn run(runs: usize) -> Result<(), Box<dyn Error>> {
             starts.push(start(&binary).await?);
         }
         starts.sort_by_key(|start| start.init);
-        let memory = starts.iter().map(|start| start.memory_kib).max().unwrap_or(0);
+        let memory = starts
+            .iter()
+            .map(|start| start.memory_kib)
+            .max()
+            .unwrap_or(0);
         println!(
             "{function:<20} {:>6.1} MB {:>8.1} ms {:>8.1} ms {:>6.1} MB",
             megabytes(size),
@@ -127,7 +134,8 @@ fn peak_memory(pid: u32) -> Result<u64, Box<dyn Error>> {
 
 /// What Lambda and template.yaml give a function.
 fn environment(runtime_api: &str) -> BTreeMap<&'static str, String> {
-    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:111122223333:{rest}");
+    let arn =
+        |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:111122223333:{rest}");
     BTreeMap::from([
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", "bench".to_owned()),
@@ -139,9 +147,18 @@ fn environment(runtime_api: &str) -> BTreeMap<&'static str, String> {
         ("HAULOUT_DEPLOYMENT", "haulout".to_owned()),
         ("HAULOUT_MACHINES_TABLE", "machines".to_owned()),
         ("HAULOUT_CONTROL_TABLE", "control".to_owned()),
-        ("HAULOUT_STATE_MACHINE_ARN", arn("states", "stateMachine:provision:live")),
-        ("HAULOUT_ADMIN_TOKEN_SECRET_ARN", arn("secretsmanager", "secret:token")),
-        ("HAULOUT_AGGREGATOR_URLS", "https://aggregator.example.com".to_owned()),
+        (
+            "HAULOUT_STATE_MACHINE_ARN",
+            arn("states", "stateMachine:provision:live"),
+        ),
+        (
+            "HAULOUT_ADMIN_TOKEN_SECRET_ARN",
+            arn("secretsmanager", "secret:token"),
+        ),
+        (
+            "HAULOUT_AGGREGATOR_URLS",
+            "https://aggregator.example.com".to_owned(),
+        ),
     ])
 }
 

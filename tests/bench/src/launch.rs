@@ -55,7 +55,11 @@ pub(crate) async fn deployed() -> Result<(), Box<dyn Error>> {
     stack.shutdown().await?;
     let mut lags = result?;
     lags.sort_by(f64::total_cmp);
-    println!("lag beyond trace    median {:.1} s, worst {:.1} s", lags[lags.len() / 2], lags[lags.len() - 1]);
+    println!(
+        "lag beyond trace    median {:.1} s, worst {:.1} s",
+        lags[lags.len() / 2],
+        lags[lags.len() - 1]
+    );
     Ok(())
 }
 
@@ -72,7 +76,9 @@ async fn launches(stack: &Stack) -> Result<Vec<f64>, Box<dyn Error>> {
     }
     let mut lags = Vec::new();
     for id in running {
-        let over = |machine: &Value| ["ready", "failed"].contains(&machine["status"].as_str().unwrap_or_default());
+        let over = |machine: &Value| {
+            ["ready", "failed"].contains(&machine["status"].as_str().unwrap_or_default())
+        };
         let machine = api.until(&id, PATIENCE, over).await;
         let seconds = seconds_to_ready(&machine)?;
         let lag = seconds - Trace::USUAL.total().as_secs_f64();

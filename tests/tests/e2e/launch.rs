@@ -25,7 +25,10 @@ fn is(status: &'static str) -> impl Fn(&Value) -> bool {
 /// Launches the demo model and waits until it is ready.
 async fn ready(fixture: &Fixture) -> Value {
     let blob = &fixture.stack.demo_blobs.model;
-    let answer = fixture.api.post("/instances", &json!({"blob_id": blob})).await;
+    let answer = fixture
+        .api
+        .post("/instances", &json!({"blob_id": blob}))
+        .await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
     let id = text(&answer.json, "id");
     let over = |machine: &Value| machine["status"] == "ready" || machine["status"] == "failed";
@@ -36,7 +39,10 @@ pub(super) async fn a_blob_becomes_a_running_model(fixture: &Fixture) {
     let blob = &fixture.stack.demo_blobs.model;
     let answer = fixture
         .api
-        .post("/api/instances", &json!({"blob_id": blob, "name": "first one"}))
+        .post(
+            "/api/instances",
+            &json!({"blob_id": blob, "name": "first one"}),
+        )
         .await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
     let id = text(&answer.json, "id");
@@ -44,10 +50,20 @@ pub(super) async fn a_blob_becomes_a_running_model(fixture: &Fixture) {
     assert_eq!(answer.json["status"], "waiting_for_instance");
     assert_eq!(answer.json["processing_status"], "waiting_for_instance");
 
-    let machine = fixture.api.until(id, PATIENCE, |it| it["status"] == "ready" || it["status"] == "failed").await;
+    let machine = fixture
+        .api
+        .until(id, PATIENCE, |it| {
+            it["status"] == "ready" || it["status"] == "failed"
+        })
+        .await;
     assert_eq!(
         phases(&machine),
-        ["waiting_for_instance", "waiting_for_ssm", "fetching_blob", "ready"],
+        [
+            "waiting_for_instance",
+            "waiting_for_ssm",
+            "fetching_blob",
+            "ready"
+        ],
         "{machine}"
     );
     assert_eq!(machine["error"], Value::Null);
@@ -75,16 +91,25 @@ pub(super) async fn a_blob_becomes_a_running_model(fixture: &Fixture) {
     let machine = fixture.api.until(id, PATIENCE, is("terminated")).await;
     assert_eq!(machine["state"], "terminated");
     let again = fixture.api.delete(&format!("/instances/{id}")).await;
-    assert_eq!(again.status, StatusCode::ACCEPTED, "deleting again changes nothing");
+    assert_eq!(
+        again.status,
+        StatusCode::ACCEPTED,
+        "deleting again changes nothing"
+    );
 }
 
 pub(super) async fn what_is_not_a_zip_fails_and_leaves_nothing(fixture: &Fixture) {
     let blob = &fixture.stack.demo_blobs.broken;
-    let answer = fixture.api.post("/instances", &json!({"blob_id": blob})).await;
+    let answer = fixture
+        .api
+        .post("/instances", &json!({"blob_id": blob}))
+        .await;
     let id = text(&answer.json, "id");
     let machine = fixture
         .api
-        .until(id, PATIENCE, |it| it["status"] == "failed" && it["state"] == "terminated")
+        .until(id, PATIENCE, |it| {
+            it["status"] == "failed" && it["state"] == "terminated"
+        })
         .await;
     let error = &machine["error"];
     assert_eq!(error["code"], "not_a_zip", "{machine}");
@@ -95,7 +120,10 @@ pub(super) async fn what_is_not_a_zip_fails_and_leaves_nothing(fixture: &Fixture
 pub(super) async fn waiting_sees_it_ready(fixture: &Fixture) {
     let body = json!({"blob_id": fixture.stack.demo_blobs.model}).to_string();
     let headers = [("prefer", "wait=25")];
-    let answer = fixture.api.send(Method::POST, "/instances", &headers, body).await;
+    let answer = fixture
+        .api
+        .send(Method::POST, "/instances", &headers, body)
+        .await;
     let expected = match text(&answer.json, "status") {
         "ready" => StatusCode::CREATED,
         _ => StatusCode::ACCEPTED,
@@ -109,7 +137,10 @@ pub(super) async fn a_repeated_request_makes_one_machine(fixture: &Fixture) {
     let body = json!({"blob_id": fixture.stack.demo_blobs.model, "name": "once"});
     let send = |body: Value| async move {
         let headers = [("idempotency-key", "the-same-key")];
-        fixture.api.send(Method::POST, "/instances", &headers, body.to_string()).await
+        fixture
+            .api
+            .send(Method::POST, "/instances", &headers, body.to_string())
+            .await
     };
     let (first, second) = tokio::join!(send(body.clone()), send(body.clone()));
     assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.text);
@@ -124,7 +155,10 @@ pub(super) async fn a_repeated_request_makes_one_machine(fixture: &Fixture) {
 pub(super) async fn deleting_during_provisioning_leaves_nothing(fixture: &Fixture) {
     for status in ["waiting_for_instance", "waiting_for_ssm", "fetching_blob"] {
         let blob = &fixture.stack.demo_blobs.model;
-        let answer = fixture.api.post("/instances", &json!({"blob_id": blob})).await;
+        let answer = fixture
+            .api
+            .post("/instances", &json!({"blob_id": blob}))
+            .await;
         let id = text(&answer.json, "id");
         let reached = |it: &Value| phases(it).contains(&status);
         fixture.api.until(id, PATIENCE, reached).await;
@@ -147,7 +181,10 @@ pub(super) async fn a_capacity_error_says_what_to_do(fixture: &Fixture) {
     let answer = fixture.api.post("/instances", &body).await;
     let id = text(&answer.json, "id");
     let machine = fixture.api.until(id, PATIENCE, is("failed")).await;
-    assert_eq!(machine["error"]["code"], "insufficient_capacity", "{machine}");
+    assert_eq!(
+        machine["error"]["code"], "insufficient_capacity",
+        "{machine}"
+    );
     assert_eq!(machine["instance_id"], Value::Null);
 }
 
@@ -155,20 +192,30 @@ pub(super) async fn lists_are_paged(fixture: &Fixture) {
     let all = fixture.api.get("/instances?limit=100").await;
     let total = all.json["total"].as_u64().expect("a total");
     assert_eq!(all.json["next_cursor"], Value::Null);
-    assert_eq!(all.json["instances"].as_array().map(Vec::len), usize::try_from(total).ok());
+    assert_eq!(
+        all.json["instances"].as_array().map(Vec::len),
+        usize::try_from(total).ok()
+    );
     let mut seen = Vec::new();
     let mut path = "/instances?limit=2".to_owned();
     loop {
         let page = fixture.api.get(&path).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
         let machines = page.json["instances"].as_array().expect("a list").clone();
-        seen.extend(machines.iter().map(|machine| text(machine, "id").to_owned()));
+        seen.extend(
+            machines
+                .iter()
+                .map(|machine| text(machine, "id").to_owned()),
+        );
         match page.json["next_cursor"].as_str() {
             Some(cursor) => path = format!("/instances?limit=2&cursor={cursor}"),
             None => break,
         }
     }
-    assert!(seen.is_sorted_by(|newer, older| newer > older), "newest first");
+    assert!(
+        seen.is_sorted_by(|newer, older| newer > older),
+        "newest first"
+    );
     assert_eq!(seen.len() as u64, total);
     let failed = fixture.api.get("/instances?status=failed").await;
     for machine in failed.json["instances"].as_array().expect("a list") {

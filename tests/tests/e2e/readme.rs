@@ -25,10 +25,16 @@ fn blocks(section: &str) -> Vec<String> {
 pub(super) async fn the_walk_through_works_as_printed(fixture: &Fixture) {
     let demo = &fixture.stack.demo_blobs;
     for blob in [&demo.model, &demo.broken] {
-        assert!(README.contains(blob.as_str()), "the README does not name the demo blob {blob}");
+        assert!(
+            README.contains(blob.as_str()),
+            "the README does not name the demo blob {blob}"
+        );
     }
     let blocks = blocks("Walk through it");
-    assert!(blocks.len() >= 4, "the walk-through has its commands in sh blocks");
+    assert!(
+        blocks.len() >= 4,
+        "the walk-through has its commands in sh blocks"
+    );
     let script = format!("set -eu\n{}", blocks.join("\n"));
     let output = shell(&script, fixture.folder.path()).await;
     for expected in [

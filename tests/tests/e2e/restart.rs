@@ -13,7 +13,10 @@ pub(super) async fn the_records_survive(fixture: Fixture) {
     let after = fixture.api.get("/instances?limit=100").await.json;
     let ids = |list: &Value| -> Vec<Value> {
         let machines = list["instances"].as_array().expect("a list");
-        machines.iter().map(|machine| machine["id"].clone()).collect()
+        machines
+            .iter()
+            .map(|machine| machine["id"].clone())
+            .collect()
     };
     assert_eq!(ids(&after), ids(&before));
     fixture.stack.shutdown().await.expect("a clean end");

@@ -7,6 +7,7 @@ use haulout_domain::{
     ids::{InstanceId, MachineId},
     machine::Machine,
 };
+use uuid::Uuid;
 
 use super::{Store, StoreError, listing, number, text};
 use crate::error::AwsError;
@@ -14,12 +15,20 @@ use crate::error::AwsError;
 /// How often a change is tried on a record that others change at the same time.
 const TRIES: u32 = 8;
 
+/// The attribute that tells a write from another one of the same content.
+const WRITE: &str = "write_id";
+
 /// A stored item.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 impl Store {
     /// The record as it is now (a strongly consistent read).
     pub async fn get(&self, id: &MachineId) -> Result<Option<Machine>, StoreError> {
+        let item = self.stored(id).await?;
+        Ok(item.map(serde_dynamo::from_item).transpose()?)
+    }
+
+    async fn stored(&self, id: &MachineId) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -29,7 +38,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| AwsError::new("GetItem", error))?;
-        Ok(answer.item.map(serde_dynamo::from_item).transpose()?)
+        Ok(answer.item)
     }
 
     /// The record of the machine whose instance this is. An index read: it may lag by a moment.
@@ -57,38 +66,48 @@ impl Store {
         id: &MachineId,
         mut change: impl FnMut(&mut Machine) -> T,
     ) -> Result<Option<(Machine, T)>, StoreError> {
-        let mut written: Option<(Machine, T)> = None;
+        let mut refused: Option<(AttributeValue, Machine, T)> = None;
         for _ in 0..TRIES {
-            let Some(before) = self.get(id).await? else {
+            let Some(item) = self.stored(id).await? else {
                 return Ok(None);
             };
-            // A write whose answer was lost, and which was then refused as a repetition, is ours after all.
-            if let Some((ours, said)) = written.take()
-                && ours == before
+            // A write whose answer was lost, and whose repetition was then refused, is ours after all. Its content
+            // would not tell: somebody else may have made the same change.
+            if let Some((write, ours, said)) = refused.take()
+                && item.get(WRITE) == Some(&write)
             {
                 return Ok(Some((ours, said)));
             }
+            let before: Machine = serde_dynamo::from_item(item)?;
             let mut after = before.clone();
             let said = change(&mut after);
             if after == before {
                 return Ok(Some((after, said)));
             }
             after.version = before.version + 1;
-            if self.replace(before.version, &after).await? {
+            let write = text(Uuid::now_v7());
+            if self.replace(before.version, &after, &write).await? {
                 return Ok(Some((after, said)));
             }
-            written = Some((after, said));
+            refused = Some((write, after, said));
         }
         Err(StoreError::Conflict(id.clone()))
     }
 
     /// Writes a record over its version `version`; false when it has another by now.
-    async fn replace(&self, version: u64, machine: &Machine) -> Result<bool, StoreError> {
+    async fn replace(
+        &self,
+        version: u64,
+        machine: &Machine,
+        write: &AttributeValue,
+    ) -> Result<bool, StoreError> {
+        let mut item = item(machine)?;
+        item.insert(WRITE.to_owned(), write.clone());
         let answer = self
             .client
             .put_item()
             .table_name(&self.machines)
-            .set_item(Some(item(machine)?))
+            .set_item(Some(item))
             .condition_expression("version = :version")
             .expression_attribute_values(":version", number(version))
             .send()

@@ -71,6 +71,6 @@ fn text(value: impl Into<String>) -> AttributeValue {
 }
 
 /// A number attribute.
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }

@@ -30,7 +30,9 @@ WATCH=$(number "${HAULOUT_WATCH_SECONDS-}" 3)
 BACKOFF=$(whole_number "${HAULOUT_BACKOFF_SECONDS-}" 1)
 STALL=$(whole_number "${HAULOUT_STALL_SECONDS-}" 30)
 CHUNK=$(whole_number "${HAULOUT_CHUNK_BYTES-}" 8388608)
-SYSTEMD=${HAULOUT_SYSTEMD_DIR:-/run/systemd/system}
+# A simulated machine is none of this computer's systemd.
+SYSTEMD=/run/systemd/system
+[ -z "${HAULOUT_STAGE_DIR-}" ] || SYSTEMD=${HAULOUT_SYSTEMD_DIR-}
 
 KEY=$MACHINE-a$ATTEMPT
 STARTED=$(date +%s)

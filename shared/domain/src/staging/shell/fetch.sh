@@ -20,7 +20,7 @@ fetch() {
     left
     case $FETCHER in
     curl)
-        run curl -q -sS -L --max-redirs 3 --proto '=http,https' -A haulout --connect-timeout 10 \
+        run curl -q -g -sS -L --max-redirs 3 --proto '=http,https' -A haulout --connect-timeout 10 \
             --speed-limit 1024 --speed-time "$STALL" --max-time "$REMAINING" --max-filesize "$3" \
             ${1:+-r} ${1:+"$1"} -D "$2.hdr" -o "$2" "$AGGREGATOR$BLOB_PATH" 2>"$2.err"
         ;;

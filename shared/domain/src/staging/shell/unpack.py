@@ -132,7 +132,8 @@ except (NotImplementedError, RuntimeError) as error:
 except OSError as error:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         refuse("disk_full", "no space left to unpack")
-    refuse("unpack_failed", str(error))
+    # Damaged data shows as this, too: from bz2 without an errno, from offsets that point nowhere as EINVAL.
+    refuse("archive_corrupt" if error.errno in (None, errno.EINVAL) else "unpack_failed", str(error))
 except MemoryError:
     refuse("unpack_failed", "not enough memory to unpack")
 except Exception as error:  # what else a hostile archive brings out of the decoders
