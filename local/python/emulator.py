@@ -5,6 +5,7 @@ Beside starting it, this does what MiniStack leaves open:
 - It ends when the stack does. The stack holds the other end of standard input; when that closes, however the stack
   died, MiniStack shuts down cleanly and so saves its state.
 - It holds a lock on its state for as long as it lives, so that a later start can wait for it, or end it.
+- It refuses what web pages send: MiniStack itself answers every page that finds its port.
 - It gives CloudFormation the two resource types that a SAM state machine with an alias expands to.
 - It saves from time to time, and not only at its end, so that a crash does not lose everything since the start.
 - It writes what the functions print to one file each, where a developer looks for it.
@@ -47,6 +48,36 @@ def end_with_the_stack():
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(SHUTDOWN_SECONDS)
     os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def refuse_web_pages():
+    """Answers programs on this computer only: a name that is not this computer's was made to point at it (DNS
+    rebinding), and browsers say where a request comes from. The deployed API is left alone: it has its own tokens."""
+    from ministack import app
+
+    def is_refused(scope):
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").rsplit(b":", 1)[0].lower()
+        if host not in (b"127.0.0.1", b"localhost", b"[::1]"):
+            return True
+        if scope["path"].startswith("/_aws/execute-api/"):
+            return False
+        return b"origin" in headers or headers.get(b"sec-fetch-site", b"none") != b"none"
+
+    answer = app.app
+
+    async def guarded(scope, receive, send):
+        if scope["type"] == "http" and is_refused(scope):
+            body = b"The local AWS emulator answers programs on this computer, not web pages.\n"
+            headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await answer(scope, receive, send)
+
+    app.app = guarded
 
 
 def save_from_time_to_time():
@@ -171,6 +202,7 @@ def main():
     lock_file, log_folder = sys.argv[1:]
     hold_lock(lock_file)
     threading.Thread(target=end_with_the_stack, daemon=True, name="end-with-the-stack").start()
+    refuse_web_pages()
     save_from_time_to_time()
     add_resource_types()
     copy_function_logs(log_folder)

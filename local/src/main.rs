@@ -9,7 +9,9 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use haulout_local::stack::{self, Stack, StackError, StackOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// What a shell reports for a program ended by Ctrl-C (128 + SIGINT).
 const INTERRUPTED: u8 = 130;
@@ -46,12 +48,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Directives as for the deployed functions, e.g. HAULOUT_LOG=debug.
-    let filter = EnvFilter::try_from_env("HAULOUT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    log();
     let state_dir = arguments.state_dir.unwrap_or_else(stack::default_state_dir);
     let done = match arguments.command {
         Some(Command::Reset) => reset(state_dir).await,
@@ -61,6 +58,19 @@ async fn main() -> ExitCode {
         complain(&error);
         ExitCode::FAILURE
     })
+}
+
+/// Warnings, or what HAULOUT_LOG asks for in the form it has for the deployed functions (e.g. `debug`).
+fn log() {
+    let asked = std::env::var("HAULOUT_LOG")
+        .ok()
+        .and_then(|targets| targets.parse().ok());
+    let targets = asked.unwrap_or_else(|| Targets::new().with_default(tracing::Level::WARN));
+    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    tracing_subscriber::registry()
+        .with(layer)
+        .with(targets)
+        .init();
 }
 
 async fn reset(state_dir: PathBuf) -> Result<ExitCode, StackError> {

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::clock::Clock;
 use super::config::{Capacity, SimConfig};
@@ -33,17 +33,20 @@ pub struct SimHandle {
 
 impl Sim {
     /// Starts a simulator: on loopback, with the state it kept last time if it keeps any.
-    pub async fn start(config: SimConfig) -> Result<SimHandle, SimError> {
+    pub async fn start(mut config: SimConfig) -> Result<SimHandle, SimError> {
         if !config.clock.is_sound() {
             return Err(SimError::Speed(config.clock.speed().unwrap_or_default()));
         }
         let (saver, world, to_begin) = load(&config)?;
-        if let Executor::Real { machines_dir } = &config.executor {
+        if let Executor::Real { machines_dir } = &mut config.executor {
             let failed = |source| SimError::MachinesDir {
                 path: machines_dir.clone(),
                 source,
             };
-            prepare_machines_dir(machines_dir).map_err(failed)?;
+            // Commands find it from whatever directory they work in.
+            let absolute = std::path::absolute(&machines_dir).map_err(failed)?;
+            prepare_machines_dir(&absolute).map_err(failed)?;
+            *machines_dir = absolute;
         }
         let bind = |source| SimError::Bind {
             port: config.port,
@@ -111,6 +114,15 @@ fn with_processes(world: &World) -> BTreeSet<String> {
         .collect()
 }
 
+/// A task that panicked is a defect of the simulator, and must not pass unnoticed.
+pub(super) fn note_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a task of the simulator panicked");
+    }
+}
+
 impl fmt::Debug for SimHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SimHandle")
@@ -169,12 +181,13 @@ impl SimHandle {
     pub async fn shutdown(mut self) {
         self.shared.close();
         for task in std::mem::take(&mut self.tasks) {
-            if let Err(error) = task.await {
-                tracing::warn!(%error, "a task of the simulator ended badly");
-            }
+            note_panic(task.await);
         }
         // Once these are gone, nothing starts a process any more.
-        self.shared.take_runners().join_all().await;
+        let mut runners = self.shared.take_runners();
+        while let Some(ended) = runners.join_next().await {
+            note_panic(ended);
+        }
         let ids = self.machines_with_processes();
         if let Err(error) = tokio::task::spawn_blocking(move || kill_machines(&ids)).await {
             tracing::warn!(%error, "processes of simulated machines may be left");

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::answer::ApiError;
 use super::armed::Target;
+use super::handle::note_panic;
 use super::route::{Routed, Unroutable, route};
 use super::server::Shared;
 use super::strike::Strike;
@@ -47,7 +48,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
             },
-            Some(_) = connections.join_next() => {}
+            Some(ended) = connections.join_next() => note_panic(ended),
         }
     }
     connections.shutdown().await;

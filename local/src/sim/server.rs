@@ -11,6 +11,7 @@ use super::clock::after;
 use super::config::SimConfig;
 use super::ec2::{self, Ec2Action, Params};
 use super::exec::{self, Executor, ScriptedCommand, head, told_stderr};
+use super::handle::note_panic;
 use super::persist::Saver;
 use super::ssm::{self, End, How, InvocationKey, STDERR_CHARS, STDOUT_CHARS, SsmAction};
 use super::state::{Call, State};
@@ -108,7 +109,9 @@ impl Shared {
                 Executor::Real { machines_dir } => {
                     let mut runners = self.runners.lock().unwrap_or_else(PoisonError::into_inner);
                     // Forget those that are done.
-                    while runners.try_join_next().is_some() {}
+                    while let Some(ended) = runners.try_join_next() {
+                        note_panic(ended);
+                    }
                     if !*self.closing.borrow() {
                         runners.spawn(exec::run(Arc::clone(self), machines_dir.clone(), key));
                     }

@@ -1,35 +1,45 @@
-//! The emulator's AWS calls that a deploy needs, over plain HTTP: its protocols are AWS's, its signatures unchecked.
+//! The emulator's AWS calls that a deploy needs, over plain HTTP, made as the account's root.
 
 mod cloudformation;
+mod signature;
 
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 
 pub(super) use self::cloudformation::StackState;
-use super::emulator::{ACCOUNT, REGION};
+use self::signature::Signer;
+use super::emulator::{ACCOUNT, REGION, SECRET_KEY};
 use super::error::StackError;
 use super::http::Http;
+use crate::sim::Clock;
 
 /// A deploy's calls answer at once; an upload takes as long as the disk does.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
 
 /// A client of the emulator.
 #[derive(Clone, Debug)]
 pub(super) struct Aws {
     http: Http,
-    endpoint: String,
+    host: String,
+    clock: Clock,
 }
 
 impl Aws {
-    pub(super) fn new(http: Http, endpoint: &str) -> Self {
+    /// A client of the emulator at `endpoint`; `clock` tells it the world's time.
+    pub(super) fn new(http: Http, endpoint: &str, clock: &Clock) -> Self {
+        let host = endpoint.trim_start_matches("http://").to_owned();
         Self {
             http,
-            endpoint: endpoint.into(),
+            host,
+            clock: clock.clone(),
         }
     }
 
@@ -99,7 +109,7 @@ impl Aws {
         let request = self
             .request("secretsmanager", Method::POST, "/")
             .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            .header("x-amz-target", "secretsmanager.GetSecretValue");
+            .header(TARGET, "secretsmanager.GetSecretValue");
         let body = serde_json::json!({ "SecretId": id }).to_string();
         let answer = self.send(CALL, request, body.into()).await?;
         accepted(CALL, &answer)?;
@@ -123,42 +133,63 @@ impl Aws {
                 Method::POST,
                 &format!("/2015-03-31/functions/{function}/invocations"),
             )
-            .header("x-amz-invocation-type", "Event");
+            .header(INVOCATION_TYPE, "Event");
         accepted(
             "Invoke",
             &self.send("Invoke", request, payload.into()).await?,
         )
     }
 
-    fn request(&self, service: &str, method: Method, path: &str) -> hyper::http::request::Builder {
-        // The emulator reads account, region and service from here, and no further.
-        let credential = format!(
-            "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, \
-             Signature=0"
-        );
-        Request::builder()
+    fn request(&self, service: &'static str, method: Method, path: &str) -> Call {
+        let request = Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.endpoint))
-            .header(AUTHORIZATION, credential)
+            .uri(format!("http://{}{path}", self.host));
+        Call { service, request }
     }
 
     async fn send(
         &self,
-        call: &str,
-        request: hyper::http::request::Builder,
+        name: &str,
+        call: Call,
         body: Bytes,
     ) -> Result<Response<Bytes>, StackError> {
-        let request = request
-            .body(Full::new(body))
-            .map_err(|error| StackError::Answer {
-                call: call.into(),
-                why: error.to_string(),
-            })?;
+        let not_sent = |error: &dyn std::fmt::Display| StackError::Answer {
+            call: name.into(),
+            why: error.to_string(),
+        };
+        let mut request = call
+            .request
+            .body(Full::new(body.clone()))
+            .map_err(|error| not_sent(&error))?;
+        let signer = Signer {
+            access_key: ACCOUNT,
+            secret_key: SECRET_KEY,
+            region: REGION,
+            service: call.service,
+        };
+        signer
+            .sign(&mut request, &body, &self.host, self.clock.wall())
+            .map_err(|error| not_sent(&error))?;
         let sent = self.http.send(request, PATIENCE).await;
         sent.map_err(|source| StackError::Unreachable {
-            call: call.into(),
+            call: name.into(),
             source,
         })
+    }
+}
+
+/// A call before it is signed.
+struct Call {
+    service: &'static str,
+    request: hyper::http::request::Builder,
+}
+
+impl Call {
+    fn header(self, name: impl Into<HeaderName>, value: &'static str) -> Self {
+        let request = self
+            .request
+            .header(name.into(), HeaderValue::from_static(value));
+        Self { request, ..self }
     }
 }
 

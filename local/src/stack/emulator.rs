@@ -17,7 +17,7 @@ use hyper::{Request, Uri};
 use nix::sys::signal::{Signal, kill, killpg};
 use tokio::process::{Child, ChildStdin};
 
-pub(super) use self::environment::{ACCOUNT, REGION, Settings};
+pub(super) use self::environment::{ACCOUNT, REGION, SECRET_KEY, Settings};
 pub(super) use self::left_over::end_left_over;
 use super::dirs::StateDir;
 use super::error::StackError;
@@ -196,7 +196,7 @@ impl Emulator {
                 let _ = child.wait().await;
                 Err(StackError::Emulator {
                     what: format!(
-                        "did not end within {STOP:?} and was killed; what changed since its start is lost"
+                        "did not end within {STOP:?} and was killed; what changed in the last half minute may be lost"
                     ),
                     log,
                 })

@@ -4,7 +4,7 @@
 //! the simulated machines and a Walrus aggregator, in this process. All of it listens on loopback only.
 //!
 //! Invariants: one state directory belongs to one stack; whatever way this process ends, the emulator and the functions
-//! end too; records survive every way of ending that lets the emulator save, which is every one but killing itself.
+//! end too; records survive that, except those of the last half minute if the emulator itself is killed.
 
 mod aws;
 mod deploy;
@@ -25,7 +25,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinHandle;
 
 pub use error::StackError;
 pub use http::HttpError;
@@ -38,6 +37,7 @@ use self::front::FrontDoor;
 use self::helper::Helper;
 use self::http::Http;
 use self::ports::Ports;
+use self::schedule::Schedule;
 use crate::demo;
 use crate::sim::{Clock, Executor, LAUNCH_TEMPLATE_ID, Sim, SimConfig, SimError, SimHandle};
 use crate::walrus::{Walrus, WalrusConfig, WalrusError};
@@ -77,7 +77,7 @@ pub struct Stack {
     /// The blobs that are there from the start.
     pub demo_blobs: DemoBlobs,
     front: FrontDoor,
-    schedule: Option<JoinHandle<()>>,
+    schedule: Option<Schedule>,
     emulator: Emulator,
     sim: SimHandle,
     walrus: Walrus,
@@ -142,7 +142,7 @@ impl Stack {
         Ports::remember(&dir, &emulator, &sim, &walrus)?;
 
         progress("Deploying template.yaml");
-        let aws = Aws::new(http.clone(), &emulator.endpoint);
+        let aws = Aws::new(http.clone(), &emulator.endpoint, sim.clock());
         let parameters = deploy::Parameters {
             launch_template_id: LAUNCH_TEMPLATE_ID,
             aggregator_url: walrus.aggregator_url(),
@@ -217,9 +217,7 @@ impl Stack {
             ..
         } = self;
         front.close().await;
-        if let Some(schedule) = schedule {
-            schedule.abort();
-        }
+        drop(schedule);
         // First the emulator, while its state machines still find the machines they ask for.
         let stopped = emulator.stop().await;
         sim.shutdown().await;

@@ -12,13 +12,23 @@ pub(super) const INPUT: &str = r#"{"source":"haulout.schedule"}"#;
 /// The schedule's period in seconds.
 const PERIOD: f64 = 60.0;
 
+/// A schedule that runs, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Schedule(JoinHandle<()>);
+
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Invokes refresh at `speed`, beside the real schedule; at real speed that one is enough.
-pub(super) fn start(aws: &Aws, refresh: &str, speed: f64) -> Option<JoinHandle<()>> {
+pub(super) fn start(aws: &Aws, refresh: &str, speed: f64) -> Option<Schedule> {
     if speed <= 1.0 {
         return None;
     }
     let (aws, refresh) = (aws.clone(), refresh.to_owned());
-    Some(tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let mut ticks = tokio::time::interval(Duration::from_secs_f64(PERIOD / speed));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         // The first one is due at once.
@@ -32,5 +42,6 @@ pub(super) fn start(aws: &Aws, refresh: &str, speed: f64) -> Option<JoinHandle<(
                 );
             }
         }
-    }))
+    });
+    Some(Schedule(task))
 }

@@ -79,7 +79,9 @@ async fn feed(
             break;
         }
         if piece.wrong {
-            bytes.iter_mut().for_each(|byte| *byte ^= 0x5a);
+            for byte in &mut bytes {
+                *byte ^= 0x5a;
+            }
         }
         if send.send(Ok(bytes.into())).await.is_err() {
             return Ok(());

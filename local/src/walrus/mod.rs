@@ -145,12 +145,7 @@ impl Walrus {
 
     /// Stores a blob without the way over HTTP.
     pub async fn put(&self, bytes: impl Into<Bytes>) -> Result<Stored, WalrusError> {
-        let mut upload = self
-            .shared
-            .store
-            .begin()
-            .await
-            .map_err(WalrusError::Store)?;
+        let mut upload = self.shared.store.begin().map_err(WalrusError::Store)?;
         upload
             .write(&bytes.into())
             .await

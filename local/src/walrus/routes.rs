@@ -15,6 +15,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
+use tokio::fs::File;
 
 use super::{
     MAX_SEEN, Seen, Shared, answer,
@@ -81,7 +82,7 @@ async fn write(State(shared): State<Arc<Shared>>, request: Request) -> Response 
 }
 
 async fn receive(shared: &Shared, mut body: Body) -> io::Result<Response> {
-    let mut upload = shared.store.begin().await?;
+    let mut upload = shared.store.begin()?;
     while let Some(frame) = body.frame().await {
         if let Ok(bytes) = frame.map_err(io::Error::other)?.into_data() {
             if upload.size() + bytes.len() as u64 > MAX_BLOB {
@@ -193,11 +194,16 @@ async fn send(
     } else {
         blob_id.to_owned()
     };
+    let range = (!whole).then(|| format!("bytes {start}-{}/{size}", start + len - 1));
+    Ok(found_blob(file, piece, range.as_deref(), &etag))
+}
+
+/// 200, or 206 with this `Content-Range`.
+fn found_blob(file: File, piece: Piece, range: Option<&str>, etag: &str) -> Response {
     let mut response = Response::new(Body::new(FileBody::new(file, piece)));
-    if !whole {
+    if let Some(range) = range {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        let range = format!("bytes {start}-{}/{size}", start + len - 1);
-        insert(&mut response, header::CONTENT_RANGE, &range);
+        insert(&mut response, header::CONTENT_RANGE, range);
     }
     insert(
         &mut response,
@@ -210,8 +216,8 @@ async fn send(
         "application/octet-stream",
     );
     // Unlike RFC 9110, Walrus puts no quotes around it.
-    insert(&mut response, header::ETAG, &etag);
-    Ok(response)
+    insert(&mut response, header::ETAG, etag);
+    response
 }
 
 fn insert(response: &mut Response, name: header::HeaderName, value: &str) {

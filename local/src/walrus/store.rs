@@ -47,7 +47,7 @@ impl Store {
     }
 
     /// Begins to write a blob.
-    pub(super) async fn begin(&self) -> io::Result<Upload> {
+    pub(super) fn begin(&self) -> io::Result<Upload> {
         let file = tempfile::Builder::new()
             .prefix(UPLOAD)
             .tempfile_in(&*self.folder)?;

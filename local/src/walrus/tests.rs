@@ -1,7 +1,5 @@
 //! The interface as a client sees it.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
 use std::{path::Path, sync::Arc};
 
 use axum::body::Body;

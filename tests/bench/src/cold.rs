@@ -71,7 +71,7 @@ async fn build() -> Result<(), Box<dyn Error>> {
     let mut command = Command::new("cargo");
     command.args(["build", "--release"]);
     for function in FUNCTIONS {
-        command.args(["--bin", function]);
+        command.args(["--package", function]);
     }
     if command.status().await?.success() {
         Ok(())

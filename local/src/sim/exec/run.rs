@@ -14,7 +14,7 @@ use tokio::process::{Child, Command as Process};
 
 use super::capture::Capture;
 use super::machine_dir::MachineDir;
-use super::processes::kill_group;
+use super::processes::{kill_group, note_group};
 use super::{head, told_stderr};
 use crate::sim::config::REGION;
 use crate::sim::progress::{Begun, Stop};
@@ -118,16 +118,17 @@ async fn start(dir: &MachineDir, key: &InvocationKey, begun: &Begun) -> io::Resu
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
-    let capture = |file: &str| directory.join(file);
     let (Some(pid), Some(stdout), Some(stderr)) =
         (child.id(), child.stdout.take(), child.stderr.take())
     else {
         return Err(io::Error::other("the process has no output to read"));
     };
+    let group = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
+    note_group(&key.1, group);
     Ok(Running {
-        group: Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?),
-        stdout: Capture::start(stdout, &capture("stdout")),
-        stderr: Capture::start(stderr, &capture("stderr")),
+        group,
+        stdout: Capture::start(stdout, &directory.join("stdout")),
+        stderr: Capture::start(stderr, &directory.join("stderr")),
         child,
     })
 }

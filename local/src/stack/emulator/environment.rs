@@ -10,6 +10,9 @@ use crate::stack::dirs::StateDir;
 /// The region and account that everything local lives in.
 pub(in crate::stack) const REGION: &str = "us-east-1";
 pub(in crate::stack) const ACCOUNT: &str = "000000000000";
+/// What requests of the account's root are signed with. It protects nothing: whoever can read this can also read the
+/// state directory.
+pub(in crate::stack) const SECRET_KEY: &str = "local";
 /// Where the functions find what the emulator does not do, and how fast its state machines wait.
 #[derive(Debug)]
 pub(in crate::stack) struct Settings<'a> {
@@ -44,6 +47,8 @@ pub(super) fn variables(
         ("MINISTACK_EDITION", edition(port)),
         ("MINISTACK_REGION", REGION.into()),
         ("MINISTACK_ACCOUNT_ID", ACCOUNT.into()),
+        // Signatures and the functions' policies count, as on AWS.
+        ("AUTH", "true".into()),
         ("SFN_WAIT_SCALE", (1.0 / settings.speed).to_string()),
         ("LAMBDA_EXECUTOR", "local".into()),
         // Listeners of services that nothing here uses.
@@ -54,7 +59,7 @@ pub(super) fn variables(
         // From here on for the functions, which inherit all of it.
         ("AWS_REGION", REGION.into()),
         ("AWS_ACCESS_KEY_ID", ACCOUNT.into()),
-        ("AWS_SECRET_ACCESS_KEY", "local".into()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.into()),
         ("AWS_CONFIG_FILE", "/dev/null".into()),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".into()),
         ("AWS_EC2_METADATA_DISABLED", "true".into()),
