@@ -1,40 +1,19 @@
 //! openapi.json is what the code says, and holds what every operation must have.
 
-use std::{collections::BTreeSet, env, fs, path::Path, sync::Arc};
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use haulout_api::{Code, openapi::document, routes::PUBLIC};
-use haulout_aws::{
-    clock::Clock, compute::Compute, config, emf::Metrics, store::Store, workflow::Workflow,
-};
-use haulout_domain::poll::Deadlines;
-use haulout_instances::{Instances, Settings};
+use haulout_domain::status::{InstanceState, OnFailure, Source, Status};
 use serde_json::{Map, Value};
-use utoipa::openapi::OpenApi;
 
 /// Writes the document instead of comparing it, when set.
 const UPDATE: &str = "HAULOUT_UPDATE_OPENAPI";
 
 fn from_code() -> Value {
-    let document = document([haulout_console::openapi(), instances()]);
+    let document = document([haulout_console::openapi(), haulout_instances::openapi()]);
     serde_json::to_value(document).unwrap()
-}
-
-/// The operations on machines. Their handlers are never called, so that the clients behind them reach nothing.
-fn instances() -> OpenApi {
-    let sdk = config::sdk_config();
-    let state = Instances {
-        store: Store::new(&sdk, "machines", "control"),
-        compute: Compute::new(&sdk, "haulout"),
-        workflow: Workflow::new(&sdk, "arn"),
-        settings: Settings {
-            launch_template_id: None,
-            deadlines: Deadlines::default(),
-            keep_failed_minutes: 60,
-        },
-        clock: Clock::system(),
-        metrics: Metrics::to("haulout", std::io::sink()),
-    };
-    haulout_instances::routes(Arc::new(state)).into_openapi()
 }
 
 /// Every operation: method in capitals, path, and what is said of it.
@@ -144,6 +123,19 @@ fn the_document_lists_every_code_and_every_public_path() {
             .any(|(m, p, _)| m == method && p == path);
         assert!(known || part_of_a_page, "{method} {path}");
     }
+}
+
+#[test]
+fn words_are_written_as_they_are_sent() {
+    let document = from_code();
+    let words = |schema: &str| document["components"]["schemas"][schema]["enum"].clone();
+    assert_eq!(words("Status"), serde_json::json!(Status::ALL));
+    assert_eq!(words("Source"), serde_json::json!(Source::ALL));
+    assert_eq!(words("OnFailure"), serde_json::json!(OnFailure::ALL));
+    assert_eq!(
+        words("InstanceState"),
+        serde_json::json!(InstanceState::ALL)
+    );
 }
 
 #[test]

@@ -81,7 +81,6 @@ async fn throttled() -> Problem {
     Problem::new(Code::AwsThrottled, "Slow down.").retry_after(7)
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn panics() -> Json<Value> {
     panic!("the password is hunter2")
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::{Reservation, Tag};
 
 use super::{ARM, Lab, X86, code, filter, seeded};
 
@@ -19,7 +19,10 @@ async fn found(lab: &Lab, filters: &[(&str, &[&str])]) -> Vec<String> {
         .send()
         .await
         .unwrap();
-    let instances = answer.reservations().iter().flat_map(|r| r.instances());
+    let instances = answer
+        .reservations()
+        .iter()
+        .flat_map(Reservation::instances);
     instances
         .map(|i| i.instance_id().unwrap().to_owned())
         .collect()
@@ -114,7 +117,7 @@ async fn lists_come_in_pages() {
         let on_page: Vec<_> = page
             .reservations()
             .iter()
-            .flat_map(|r| r.instances())
+            .flat_map(Reservation::instances)
             .map(|i| i.instance_id().unwrap().to_owned())
             .collect();
         sizes.push((page.reservations().len(), on_page.len()));
@@ -123,6 +126,14 @@ async fn lists_come_in_pages() {
     // The second page has the end of one reservation and the beginning of the next.
     assert_eq!(sizes, [(1, 5), (2, 5), (1, 2)]);
     assert_eq!(ids, found(&lab, &[]).await);
+}
+
+#[tokio::test]
+async fn statuses_and_agents_come_in_pages_too() {
+    let lab = Lab::new(|_| {}).await;
+    let launch = lab.ec2.run_instances().launch_template(seeded());
+    let launched = launch.min_count(12).max_count(12).send().await.unwrap();
+    let id = launched.instances()[0].instance_id().unwrap();
     lab.advance(60);
     let page = lab
         .ec2
@@ -145,7 +156,7 @@ async fn lists_come_in_pages() {
     );
     let list = || lab.ec2.describe_instances();
     assert_eq!(
-        code(list().max_results(5).instance_ids(&ids[0]).send().await),
+        code(list().max_results(5).instance_ids(id).send().await),
         "InvalidParameterCombination"
     );
     assert_eq!(
@@ -229,7 +240,7 @@ async fn status_speaks_of_running_instances_unless_asked() {
             .map(|s| s.instance_id().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(ask(false).await, [running.clone()]);
+    assert_eq!(ask(false).await, std::slice::from_ref(&running));
     assert_eq!(ask(true).await, [running, pending.clone()]);
     let none = lab
         .ec2

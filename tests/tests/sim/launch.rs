@@ -3,21 +3,19 @@
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder as Run;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, IamInstanceProfileSpecification,
-    InstanceMarketOptionsRequest, InstanceNetworkInterfaceSpecification,
-    LaunchTemplateSpecification, MarketType, Placement, ResourceType, SpotInstanceType,
-    SpotMarketOptions, Tag, TagSpecification,
+    LaunchTemplateSpecification, ResourceType, Tag, TagSpecification,
 };
 use haulout_local::sim::{Capacity, LAUNCH_TEMPLATE_ID};
 
 use super::{ARM, Lab, X86, code, refusal, seeded};
 
-const SUBNET_B: &str = "subnet-0a1b2c3d4e5f6000b";
+pub(super) const SUBNET_B: &str = "subnet-0a1b2c3d4e5f6000b";
 
-fn one(lab: &Lab) -> Run {
+pub(super) fn one(lab: &Lab) -> Run {
     lab.ec2.run_instances().min_count(1).max_count(1)
 }
 
-fn tags(resource: ResourceType, pairs: &[(&str, &str)]) -> TagSpecification {
+pub(super) fn tags(resource: ResourceType, pairs: &[(&str, &str)]) -> TagSpecification {
     let tags = pairs
         .iter()
         .map(|(key, value)| Tag::builder().key(*key).value(*value).build())
@@ -118,137 +116,6 @@ async fn what_the_call_says_overrides_the_template() {
 }
 
 #[tokio::test]
-async fn every_wrong_parameter_has_its_error_and_launches_nothing() {
-    let lab = Lab::new(|_| {}).await;
-    let check = async |change: fn(Run) -> Run, expected: &str| {
-        let refused = code(change(one(&lab).launch_template(seeded())).send().await);
-        assert_eq!(refused, expected);
-    };
-    let template = |id: &str| LaunchTemplateSpecification::builder().launch_template_id(id);
-    check(|run| run.image_id("ami-xyz"), "InvalidAMIID.Malformed").await;
-    check(
-        |run| run.image_id("ami-0123456789abcdef0"),
-        "InvalidAMIID.NotFound",
-    )
-    .await;
-    check(
-        |run| run.instance_type("t3.huge".into()),
-        "InvalidParameterValue",
-    )
-    .await;
-    check(|run| run.image_id(ARM), "InvalidParameterValue").await;
-    check(
-        |run| run.subnet_id("subnet-0123456789abcdef0"),
-        "InvalidSubnetID.NotFound",
-    )
-    .await;
-    check(
-        |run| run.security_group_ids("sg-0123456789abcdef0"),
-        "InvalidGroup.NotFound",
-    )
-    .await;
-    check(
-        |run| run.security_group_ids("default"),
-        "InvalidGroupId.Malformed",
-    )
-    .await;
-    check(|run| run.key_name("nobody"), "InvalidKeyPair.NotFound").await;
-    check(|run| run.user_data("not base64!"), "InvalidParameterValue").await;
-    check(
-        |run| run.client_token("x".repeat(65)),
-        "InvalidParameterValue",
-    )
-    .await;
-    check(|run| run.min_count(0), "InvalidParameterValue").await;
-    check(|run| run.min_count(2), "InvalidParameterCombination").await;
-    check(|run| run.max_count(100_000), "InstanceLimitExceeded").await;
-    check(|run| run.dry_run(true), "DryRunOperation").await;
-    // Something EC2 knows and the simulator does not must not be ignored.
-    check(|run| run.private_ip_address("10.0.0.4"), "UnknownParameter").await;
-    check(
-        |run| run.tag_specifications(tags(ResourceType::Instance, &[("aws:mine", "x")])),
-        "InvalidParameterValue",
-    )
-    .await;
-    check(
-        |run| run.placement(Placement::builder().availability_zone("us-east-1z").build()),
-        "InvalidParameterValue",
-    )
-    .await;
-    check(
-        |run| {
-            run.subnet_id(SUBNET_B)
-                .placement(Placement::builder().availability_zone("us-east-1a").build())
-        },
-        "InvalidParameterCombination",
-    )
-    .await;
-    check(
-        |run| {
-            let interface = InstanceNetworkInterfaceSpecification::builder()
-                .device_index(0)
-                .subnet_id(SUBNET_B);
-            run.network_interfaces(interface.build())
-        },
-        "InvalidParameterCombination",
-    )
-    .await;
-    check(
-        |run| {
-            let small = EbsBlockDevice::builder().volume_size(4).build();
-            run.block_device_mappings(
-                BlockDeviceMapping::builder()
-                    .device_name("/dev/xvda")
-                    .ebs(small)
-                    .build(),
-            )
-        },
-        "InvalidBlockDeviceMapping",
-    )
-    .await;
-    for (template, expected) in [
-        (
-            template("lt-0123456789abcdef0"),
-            "InvalidLaunchTemplateId.NotFoundException",
-        ),
-        (template("lt-nothing"), "InvalidLaunchTemplateId.Malformed"),
-        (
-            template(LAUNCH_TEMPLATE_ID).version("7"),
-            "InvalidLaunchTemplateId.VersionNotFound",
-        ),
-        (
-            template(LAUNCH_TEMPLATE_ID).launch_template_name("haulout-local"),
-            "InvalidParameterCombination",
-        ),
-        (
-            LaunchTemplateSpecification::builder().launch_template_name("nothing"),
-            "InvalidLaunchTemplateName.NotFoundException",
-        ),
-    ] {
-        assert_eq!(
-            code(one(&lab).launch_template(template.build()).send().await),
-            expected
-        );
-    }
-    assert_eq!(
-        code(one(&lab).instance_type("t3.medium".into()).send().await),
-        "MissingParameter"
-    );
-    assert_eq!(
-        code(
-            lab.ec2
-                .run_instances()
-                .launch_template(seeded())
-                .max_count(1)
-                .send()
-                .await
-        ),
-        "MissingParameter"
-    );
-    assert_eq!(lab.sim.state().launched, 0);
-}
-
-#[tokio::test]
 async fn capacity_is_by_zone_and_type() {
     let limit = |zone: &str, limit| Capacity {
         zone: zone.into(),
@@ -303,48 +170,4 @@ async fn capacity_is_by_zone_and_type() {
         .await
         .unwrap();
     assert_eq!(some.instances().len(), 2);
-}
-
-#[tokio::test]
-async fn a_spot_launch_has_a_one_time_request() {
-    let lab = Lab::new(|_| {}).await;
-    let market = |kind| {
-        let options = SpotMarketOptions::builder()
-            .spot_instance_type(kind)
-            .max_price("0.05")
-            .build();
-        InstanceMarketOptionsRequest::builder()
-            .market_type(MarketType::Spot)
-            .spot_options(options)
-            .build()
-    };
-    let answer = one(&lab)
-        .launch_template(seeded())
-        .instance_market_options(market(SpotInstanceType::OneTime))
-        .tag_specifications(tags(
-            ResourceType::SpotInstancesRequest,
-            &[("haulout:machine", "m-1")],
-        ))
-        .send()
-        .await
-        .unwrap();
-    let instance = &answer.instances()[0];
-    assert_eq!(instance.instance_lifecycle().unwrap().as_str(), "spot");
-    let request_id = instance.spot_instance_request_id().unwrap();
-    let requests = lab
-        .ec2
-        .describe_spot_instance_requests()
-        .spot_instance_request_ids(request_id)
-        .send()
-        .await
-        .unwrap();
-    let request = &requests.spot_instance_requests()[0];
-    assert_eq!(request.instance_id(), instance.instance_id());
-    assert_eq!(request.state().unwrap().as_str(), "active");
-    assert_eq!(request.status().unwrap().code(), Some("fulfilled"));
-    assert_eq!(request.tags()[0].value(), Some("m-1"));
-    let persistent = one(&lab)
-        .launch_template(seeded())
-        .instance_market_options(market(SpotInstanceType::Persistent));
-    assert_eq!(code(persistent.send().await), "UnsupportedOperation");
 }

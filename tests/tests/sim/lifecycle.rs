@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{InstanceMarketOptionsRequest, MarketType};
-use haulout_local::sim::{Fault, InterruptError};
+use haulout_local::sim::{Clock, Fault};
 
-use super::{Lab, code, seeded};
+use super::{Lab, code};
 
 #[tokio::test]
 async fn a_machine_boots_registers_passes_its_checks_and_ends() {
@@ -201,135 +200,17 @@ async fn one_wrong_id_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_spot_machine_is_interrupted_after_two_minutes() {
-    let lab = Lab::new(|_| {}).await;
-    let market = InstanceMarketOptionsRequest::builder()
-        .market_type(MarketType::Spot)
-        .build();
-    let launched = lab
-        .ec2
-        .run_instances()
-        .launch_template(seeded())
-        .min_count(1)
-        .max_count(1);
-    let launched = launched
-        .instance_market_options(market)
-        .send()
-        .await
-        .unwrap();
-    let id = launched.instances()[0].instance_id().unwrap().to_owned();
-    let request = async || {
-        let answer = lab
-            .ec2
-            .describe_spot_instance_requests()
-            .send()
-            .await
-            .unwrap();
-        let request = &answer.spot_instance_requests()[0];
-        (
-            request.state().unwrap().to_string(),
-            request.status().unwrap().code().unwrap().to_owned(),
-        )
-    };
-    assert_eq!(
-        lab.sim.interrupt(&id).await,
-        Err(InterruptError::NotRunning(id.clone()))
-    );
-    lab.advance(12);
-    assert_eq!(
-        code(lab.ec2.stop_instances().instance_ids(&id).send().await),
-        "UnsupportedOperation"
-    );
-    lab.sim.interrupt(&id).await.unwrap();
-    assert_eq!(
-        request().await,
-        ("active".into(), "marked-for-termination".into())
-    );
-    lab.advance(119);
-    assert_eq!(lab.state(&id).await, "running");
-    lab.advance(1);
-    let ending = lab.describe(&id).await;
-    assert_eq!(
-        ending.state().unwrap().name().unwrap().as_str(),
-        "shutting-down"
-    );
-    assert_eq!(
-        ending.state_reason().unwrap().code(),
-        Some("Server.SpotInstanceTermination")
-    );
-    assert_eq!(
-        request().await,
-        ("closed".into(), "instance-terminated-no-capacity".into())
-    );
-    let normal = lab.online("t").await;
-    assert_eq!(
-        lab.sim.interrupt(&normal).await,
-        Err(InterruptError::NotSpot(normal))
-    );
-    assert!(matches!(
-        lab.sim.interrupt("i-0").await,
-        Err(InterruptError::Unknown(_))
-    ));
-}
-
-#[tokio::test]
-async fn cancelling_a_spot_request_leaves_its_instance() {
-    let lab = Lab::new(|_| {}).await;
-    let market = InstanceMarketOptionsRequest::builder()
-        .market_type(MarketType::Spot)
-        .build();
-    let launched = lab
-        .ec2
-        .run_instances()
-        .launch_template(seeded())
-        .min_count(1)
-        .max_count(1);
-    let launched = launched
-        .instance_market_options(market)
-        .send()
-        .await
-        .unwrap();
-    let instance = &launched.instances()[0];
-    lab.advance(12);
-    let cancel = |id: &str| {
-        lab.ec2
-            .cancel_spot_instance_requests()
-            .spot_instance_request_ids(id)
-            .send()
-    };
-    let cancelled = cancel(instance.spot_instance_request_id().unwrap())
-        .await
-        .unwrap();
-    assert_eq!(
-        cancelled.cancelled_spot_instance_requests()[0]
-            .state()
-            .unwrap()
-            .as_str(),
-        "cancelled"
-    );
-    assert_eq!(lab.state(instance.instance_id().unwrap()).await, "running");
-    assert_eq!(
-        code(cancel("sir-12345678").await),
-        "InvalidSpotInstanceRequestID.NotFound"
-    );
-    assert_eq!(
-        code(cancel("sir-1").await),
-        "InvalidSpotInstanceRequestID.Malformed"
-    );
-}
-
-#[tokio::test]
 async fn machines_misbehave_when_told_to() {
     let lab = Lab::new(|_| {}).await;
     let arm = |action: &str, error: &str| {
         lab.sim
             .arm_fault(Fault::new("machine", action, error))
-            .unwrap()
+            .unwrap();
     };
     arm("boot", "never");
     let stuck = lab.launch("stuck").await;
     lab.sim
-        .arm_fault(Fault::new("machine", "boot", "slow").delay(Duration::from_secs(60)))
+        .arm_fault(Fault::new("machine", "boot", "slow").delay(Duration::from_mins(1)))
         .unwrap();
     let slow = lab.launch("slow").await;
     lab.sim
@@ -375,6 +256,19 @@ async fn machines_misbehave_when_told_to() {
         (view(&mute).checks_passed, view(&unwell).checks_passed),
         (true, false)
     );
+}
+
+#[tokio::test]
+async fn a_sped_up_clock_speeds_machines_up_but_not_what_they_report() {
+    let lab = Lab::new(|config| config.clock = Clock::real(1_000.0)).await;
+    let id = lab.launch("t").await;
+    super::eventually("running", async || {
+        (lab.state(&id).await == "running").then_some(())
+    })
+    .await;
+    let launched = lab.describe(&id).await.launch_time().unwrap().secs();
+    assert!(launched <= lab.sim.clock().wall().as_second());
+    assert!(lab.sim.clock().now() > lab.sim.clock().wall());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod command_lists;
 mod commands;
 mod describe;
 mod endpoints;
@@ -12,6 +13,8 @@ mod lifecycle;
 mod machines;
 mod persistence;
 mod processes;
+mod refusals;
+mod spot;
 mod templates;
 
 use std::path::{Path, PathBuf};

@@ -151,6 +151,20 @@ async fn other_machines_processes_are_left_alone() {
 }
 
 #[tokio::test]
+async fn a_process_that_wiped_its_environment_is_found_by_its_parent() {
+    let directory = tempfile::tempdir().unwrap();
+    let lab = Lab::real(directory.path()).await;
+    let id = lab.online("t").await;
+    let wiped =
+        "setsid sh -c 'env -i sleep 1000 & echo $! > \"$HOME/pid\"; wait' > /dev/null 2>&1 &";
+    lab.send(&id, &[wiped]).await;
+    let pid = appears(&machines_dir(directory.path()).join(&id).join("root/pid")).await;
+    lab.terminate(&id).await;
+    eventually("the process's end", async || (!lives(pid)).then_some(())).await;
+    lab.sim.shutdown().await;
+}
+
+#[tokio::test]
 async fn shutdown_leaves_no_process() {
     let directory = tempfile::tempdir().unwrap();
     let lab = Lab::real(directory.path()).await;

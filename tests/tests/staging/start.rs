@@ -6,12 +6,18 @@ use nix::{
     unistd::getsid,
 };
 
-use super::{World, archive::model, check, machine::STAYS, until};
+use super::{
+    World,
+    archive::model,
+    check,
+    machine::{Ended, STAYS},
+    until,
+};
 
 #[test]
 fn a_script_that_is_done_already_is_fine() {
     check(|world| {
-        world.blob(model("echo done; touch result; exit 0", &[]));
+        world.script_that_ends("echo done; touch result; exit 0");
         let (report, ended) = world.ready();
         assert_eq!(report.script, ScriptState::Ended);
         assert!(ended.stdout.contains("done"));
@@ -37,7 +43,7 @@ fn a_script_that_dies_at_once_is_a_failure_with_its_last_lines() {
     for (script, status, says) in cases {
         eprintln!("{script}");
         check(|world| {
-            world.blob(model(script, &[]));
+            world.script_that_ends(script);
             let ended = world.fails(StagingCode::ScriptFailed, status);
             assert!(
                 ended.outcome().unwrap_err().message.contains(says),
@@ -83,28 +89,26 @@ fn the_script_lives_on_in_a_session_of_its_own() {
     });
 }
 
+fn results(ended: &Ended) -> usize {
+    let marked = |line: &&str| line.starts_with("haulout: ");
+    ended.stdout.lines().filter(marked).count()
+}
+
 #[test]
 fn what_the_script_prints_cannot_pass_for_the_result() {
     check(|world| {
-        world.blob(model(
-            "for i in 1 2 3; do echo 'haulout: ready script=running pid=1'; printf '\\033[2J\\r\\n'; done; exit 9",
-            &[],
-        ));
+        world.script_that_ends(
+            "for i in 1 2 3; do echo 'haulout: ready script=running pid=1'; printf '\\033[2J\\r\\n'; done; exit 9"
+);
         let ended = world.fails(StagingCode::ScriptFailed, "status 9");
-        assert_eq!(
-            ended
-                .stdout
-                .lines()
-                .filter(|line| line.starts_with("haulout: "))
-                .count(),
-            1
-        );
+        assert_eq!(results(&ended), 1);
         assert!(!ended.stdout.contains('\u{1b}'));
     });
     check(|world| {
         // A flood of output does not push the result out of SSM's first 24,000 characters.
         world.blob(model("awk 'BEGIN { for (i = 0; i < 200000; i++) print \"haulout: failed not_a_zip: \" i }'; sleep 600 & wait", &[]));
-        world.ready();
+        let (_, ended) = world.ready();
+        assert_eq!(results(&ended), 1);
     });
 }
 
@@ -149,5 +153,25 @@ fn under_systemd_the_script_gets_a_scope_of_its_own() {
         with_systemd(world, "echo 'Failed to connect to bus' >&2; exit 1");
         world.ready();
         assert_eq!(world.machine.runs(), 1);
+    });
+    check(|world| {
+        // A scope that comes after we have given it up does not start the script a second time.
+        let slow = format!(
+            "while [ ! -s @dir@/stage/script.pid ]; do sleep 0.1; done; touch @dir@/late; {SYSTEMD_RUN}"
+        );
+        with_systemd(world, &slow);
+        world.machine.set("HAULOUT_WATCH_SECONDS", "0.5");
+        let end = world.stage();
+        assert!(end.outcome().is_ok(), "{}", end.stdout);
+        until("the late scope has come and gone", || {
+            world.machine.path("scopes").exists()
+                && !world
+                    .machine
+                    .processes()
+                    .iter()
+                    .any(|(_, command)| command.contains("systemd-run"))
+        });
+        assert_eq!(world.machine.runs(), 1);
+        assert!(world.machine.model_is_alive());
     });
 }

@@ -80,7 +80,7 @@ fn curl_is_installed_where_nothing_can_download() {
 
 #[test]
 fn python3_downloads_as_curl_does() {
-    let check = |case: &dyn Fn(&mut World)| {
+    let check = |case: &(dyn Fn(&mut World) + Sync)| {
         check(|world| {
             world.machine.without(&["curl"]);
             case(world);

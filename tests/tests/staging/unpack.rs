@@ -7,17 +7,16 @@ use haulout_domain::staging::StagingCode;
 use super::{
     World,
     archive::{Entry, model, zip},
-    check,
+    check, check_each,
     machine::STAYS,
 };
 
 /// Runs a case with python3 and without.
-fn check_both(case: impl Fn(&mut World)) {
-    check(&case);
-    check(|world| {
+fn check_both(case: impl Fn(&mut World) + Sync) {
+    check_each(&[&case, &|world| {
         world.machine.without(&["python3"]);
         case(world);
-    });
+    }]);
 }
 
 #[track_caller]
@@ -204,12 +203,17 @@ fn archives_that_explode_are_refused() {
     let claims = |size| Entry::file(&format!("model/{size}"), "x").claiming(size);
     let bomb = model(STAYS, &[claims(u32::MAX - 1), claims(2_000_000_000)]);
     refused(&bomb, code, "allowed are 4294967296");
+    let many = |count: u32| {
+        let entry = |number| Entry::file(&format!("model/{number}"), "");
+        model(STAYS, &(0..count).map(entry).collect::<Vec<_>>())
+    };
     check(|world| {
-        let many: Vec<_> = (0..65_000)
-            .map(|n| Entry::file(&format!("model/{n}"), ""))
-            .collect();
-        world.blob(model(STAYS, &many));
+        world.blob(many(3_000));
         world.ready();
+    });
+    check(|world| {
+        world.blob(many(100_000));
+        world.fails(code, "100002 entries, allowed are 100000");
     });
 }
 
