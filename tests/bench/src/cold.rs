@@ -6,6 +6,7 @@ use std::{
     error::Error,
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -96,6 +97,7 @@ async fn start(binary: &Path) -> Result<Start, Box<dyn Error>> {
     let mut child = Command::new(binary)
         .env_clear()
         .envs(environment(&runtime_api))
+        .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
     let measured = timeout(PATIENCE, first_poll(&listener, &child, begun)).await;
@@ -110,7 +112,9 @@ async fn first_poll(
 ) -> Result<Start, Box<dyn Error>> {
     let (stream, _) = listener.accept().await?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).await?;
+    // Kept open until the memory is read: a function whose poll breaks off ends.
+    let mut poll = BufReader::new(stream);
+    poll.read_line(&mut line).await?;
     let init = begun.elapsed();
     if !line.contains("/invocation/next") {
         return Err(format!("it asked for {line:?} first").into());
