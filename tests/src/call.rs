@@ -1,5 +1,7 @@
 //! One AWS request: which service and action it is for, and the errors of that service in its own form.
 
+#![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
+
 use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -70,12 +72,15 @@ pub enum Refusal {
     ServerError,
     /// The role lacks a permission.
     AccessDenied,
+    /// This error code, with status 400.
+    Code(&'static str),
 }
 
 impl Service {
     /// HTTP status and error code, as this service answers. Sources: each API reference's "Common errors".
     fn code(self, refusal: Refusal) -> (u16, &'static str) {
         match (self, refusal) {
+            (_, Refusal::Code(code)) => (400, code),
             (Self::Ec2, Refusal::Throttled) => (503, "RequestLimitExceeded"),
             (Self::Ec2, Refusal::ServerError) => (500, "InternalError"),
             (Self::Ec2, Refusal::AccessDenied) => (403, "UnauthorizedOperation"),

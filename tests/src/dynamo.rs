@@ -1,5 +1,7 @@
 //! DynamoDB in this process: dynoxide in memory, with the tables of template.yaml, behind the JSON protocol.
 
+#![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
+
 use dynoxide::{Database, DynoxideError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};

@@ -88,6 +88,8 @@ pub struct InvocationFault {
     pub skip: u32,
     /// To how many.
     pub times: u32,
+    /// Only until then.
+    pub until: Timestamp,
 }
 
 /// An AWS call as it happened. A call that the SDK repeats is logged as often.
@@ -179,11 +181,12 @@ impl Faults {
     }
 
     /// Decides on an invocation, and numbers it.
-    pub(crate) fn on_invocation(&self, function: &str) -> (u64, Option<Fate>) {
+    pub(crate) fn on_invocation(&self, function: &str, now: Timestamp) -> (u64, Option<Fate>) {
         let mut state = self.lock();
         let mut fate = None;
         for fault in &mut state.invocations {
-            if function.starts_with(&fault.function) && falls(&mut fault.skip, &mut fault.times) {
+            let matches = function.starts_with(&fault.function) && now < fault.until;
+            if matches && falls(&mut fault.skip, &mut fault.times) {
                 fate = fate.or(Some(fault.fate));
             }
         }

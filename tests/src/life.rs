@@ -2,7 +2,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
     sync::{MutexGuard, PoisonError},
     task::Poll,
     time::Duration,
@@ -51,16 +50,7 @@ impl World {
 
     /// Lets whatever is due next happen; false if nothing ever is.
     pub async fn tick(&self) -> bool {
-        let executions = self.stepfunctions.executions();
-        let running = executions
-            .values()
-            .filter(|execution| execution.status == Status::Running);
-        let next = running
-            .map(|execution| execution.due)
-            .chain(self.agenda().next())
-            .min();
-        drop(executions);
-        let Some(next) = next else {
+        let Some(next) = self.next_due() else {
             return false;
         };
         let now = self.clock.now();
@@ -76,10 +66,7 @@ impl World {
             .collect();
         jobs.extend(self.agenda().take_due(now));
         if self.gate.is_shuffled() {
-            let jobs = jobs
-                .into_iter()
-                .map(|job| Box::pin(self.happen(job)) as Pin<Box<dyn Future<Output = ()> + '_>>);
-            all(jobs.collect()).await;
+            together(jobs.into_iter().map(|job| self.happen(job))).await;
         } else {
             for job in jobs {
                 Box::pin(self.happen(job)).await;
@@ -121,14 +108,24 @@ impl World {
                 .all(|execution| execution.status != Status::Running)
     }
 
+    fn next_due(&self) -> Option<Timestamp> {
+        let executions = self.stepfunctions.executions();
+        executions
+            .values()
+            .filter(|execution| execution.status == Status::Running)
+            .map(|execution| execution.due)
+            .chain(self.agenda().next())
+            .min()
+    }
+
     async fn happen(&self, job: Job) {
         match job {
-            Job::Execution(name) => self.advance(&name).await,
+            Job::Execution(name) => Box::pin(self.advance(&name)).await,
             Job::Sweep => {
-                self.sweep(schedule_event()).await;
+                Box::pin(self.sweep(schedule_event())).await;
             }
             Job::Ended { execution, status } => {
-                self.sweep(execution_event(&execution, status)).await;
+                Box::pin(self.sweep(execution_event(&execution, status))).await;
             }
             Job::Create { body, key } => {
                 self.request(Method::POST, "/instances", key.as_deref(), Some(&body))
@@ -156,9 +153,7 @@ impl World {
         };
         let time = self.clock.clone();
         let clock = Clock::from_fn(move || time.now());
-        execution
-            .advance(&self.stepfunctions.definition, self, &clock)
-            .await;
+        Box::pin(execution.advance(&self.stepfunctions.definition, self, &clock)).await;
         let mut executions = self.stepfunctions.executions();
         // It may have been stopped meanwhile; its Lambda invocation goes on all the same.
         match executions.get_mut(name) {
@@ -194,15 +189,23 @@ pub fn is_settled(machine: &Machine) -> bool {
         || (machine.status == MachineStatus::Ready && !machine.is_unwinding())
 }
 
-/// Runs all of them at once.
-async fn all<'a>(mut jobs: Vec<Pin<Box<dyn Future<Output = ()> + 'a>>>) {
+/// Runs all of them at once; their answers, in order.
+pub async fn together<'a, T>(
+    jobs: impl IntoIterator<Item = impl Future<Output = T> + 'a>,
+) -> Vec<T> {
+    let mut jobs: Vec<_> = jobs.into_iter().map(|job| (Box::pin(job), None)).collect();
     poll_fn(|context| {
-        jobs.retain_mut(|job| job.as_mut().poll(context).is_pending());
-        if jobs.is_empty() {
+        for (job, answer) in jobs.iter_mut().filter(|(_, answer)| answer.is_none()) {
+            if let Poll::Ready(ready) = job.as_mut().poll(context) {
+                *answer = Some(ready);
+            }
+        }
+        if jobs.iter().all(|(_, answer)| answer.is_some()) {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
     })
     .await;
+    jobs.into_iter().filter_map(|(_, answer)| answer).collect()
 }

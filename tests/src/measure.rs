@@ -63,7 +63,7 @@ pub async fn launch(trace: Trace) -> Option<Cost> {
     settings.sim.registration_delay = trace.registration;
     let world = World::start(settings).await;
     let id = world.create(&usual_request()).await?;
-    if !world.settle(Duration::from_secs(3_600)).await {
+    if !world.settle(Duration::from_hours(1)).await {
         return None;
     }
     let machine = world.machine(&id).await;

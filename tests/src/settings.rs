@@ -17,6 +17,8 @@ pub struct Settings {
     pub events: bool,
     /// Lambda invocations that are due at the same time run at once, in an order that this seed decides.
     pub shuffle: Option<u64>,
+    /// How long a failed machine that is kept lives, in minutes.
+    pub keep_failed_minutes: u32,
 }
 
 impl Default for Settings {
@@ -35,6 +37,7 @@ impl Settings {
             sweeps: true,
             events: true,
             shuffle: None,
+            keep_failed_minutes: 10,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use haulout_domain::{
     failure,
+    ids::InstanceId,
     machine::{Machine, SCHEMA},
     naming::{TAG_ATTEMPT, TAG_DEPLOYMENT, TAG_MACHINE},
     status::{Desired, Status},
@@ -94,7 +95,7 @@ fn launched_once(machine: &Machine, sim: &Snapshot) -> Option<String> {
         return Some(format!("{} instances were launched", instances.len()));
     }
     let instance = instances.first()?;
-    let known = machine.instance_id.as_ref().map(|id| id.as_str());
+    let known = machine.instance_id.as_ref().map(InstanceId::as_str);
     if known.is_some_and(|known| known != instance.instance_id) {
         return Some(format!(
             "the record knows {known:?}, EC2 launched {}",
@@ -155,7 +156,7 @@ fn ready_was_earned(machine: &Machine, sim: &Snapshot) -> Option<String> {
     if !was_ready || machine.staging.is_none() {
         return None;
     }
-    let id = machine.instance_id.as_ref().map(|id| id.as_str());
+    let id = machine.instance_id.as_ref().map(InstanceId::as_str);
     let succeeded = sim
         .commands
         .iter()

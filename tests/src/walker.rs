@@ -187,7 +187,7 @@ impl Execution {
                 match (output.transpose(), &pass.next) {
                     (Err(undefined), _) => self.fail(undefined.into()),
                     (Ok(output), Some(next)) => {
-                        self.go(next, output.unwrap_or_else(|| self.data.clone()))
+                        self.go(next, output.unwrap_or_else(|| self.data.clone()));
                     }
                     (Ok(_), None) => self.status = Status::Succeeded,
                 }

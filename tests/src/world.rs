@@ -3,6 +3,8 @@
 //!
 //! Nothing here sleeps: the clock jumps to whatever is due next.
 
+#![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -91,6 +93,7 @@ impl World {
             sweeps,
             events,
             shuffle,
+            keep_failed_minutes,
         } = settings;
         let clock = sim.clock.clone();
         let sim = Sim::start(sim).await.expect("the simulator");
@@ -109,7 +112,7 @@ impl World {
             gate: gate.clone(),
             clock: clock.clone(),
         });
-        let functions = Functions::new(&sdk, &clock);
+        let functions = Functions::new(&sdk, &clock, keep_failed_minutes);
         let Functions {
             store,
             compute,
@@ -187,7 +190,7 @@ struct Functions {
 
 impl Functions {
     #[expect(clippy::expect_used, reason = "constants of this crate")]
-    fn new(sdk: &SdkConfig, clock: &sim::Clock) -> Self {
+    fn new(sdk: &SdkConfig, clock: &sim::Clock, keep_failed_minutes: u32) -> Self {
         let time = clock.clone();
         let clock = Clock::from_fn(move || time.now());
         let metrics = Metrics::to(DEPLOYMENT, std::io::sink());
@@ -219,7 +222,7 @@ impl Functions {
             settings: haulout_instances::Settings {
                 launch_template_id: LAUNCH_TEMPLATE_ID.parse().ok(),
                 deadlines: Deadlines::default(),
-                keep_failed_minutes: 60,
+                keep_failed_minutes,
             },
             clock,
             metrics,

@@ -20,7 +20,7 @@ const LAUNCHES: usize = 5;
 /// Between their starts: not a whole second, so that they meet the waits at different moments.
 const APART: Duration = Duration::from_millis(1_300);
 /// Far beyond any launch.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// In process, on virtual time: exact counts; AWS and the functions themselves take no time.
 pub(crate) async fn replay() -> Result<(), Box<dyn Error>> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::fixture::Fixture;
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) async fn is_refused_with_a_problem(fixture: &Fixture) {
     let blob = &fixture.stack.demo_blobs.model;
     let long = "x".repeat(70_000);

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 const SPEED: f64 = 20.0;
 
 /// Longer than any launch takes at that speed, on a loaded computer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running stack in a folder of its own.
 pub(super) struct Fixture {

@@ -1,14 +1,17 @@
 //! The cases: every point of the recordings with everything that can go wrong there.
 
+use std::{collections::BTreeSet, thread};
+
 use haulout_tests::{
-    call::{Action, Refusal, Service},
+    call::{Action, Refusal},
     faults::{ALWAYS, CallFault, Death, Fate, InvocationFault, Trouble},
+    random::Random,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     recording::{CallPoint, InvocationPoint, Recording},
-    scenario::Scenario,
+    scenario::{Scenario, start_execution},
 };
 
 /// What becomes of an execution under way.
@@ -31,9 +34,15 @@ pub(crate) struct Case {
     pub(crate) kind: &'static str,
     /// What goes wrong, in words.
     pub(crate) name: String,
+    /// What goes wrong and where in the code: the same for each run that passes there.
+    place: String,
     pub(crate) scenario: Scenario,
+    /// The sweep alone.
+    hits_sweep: bool,
     /// EC2 shows a new instance late.
     pub(crate) lag: bool,
+    /// After the end, the sweep runs once more, and must find nothing to do.
+    pub(crate) looks_again: bool,
     pub(crate) calls: Vec<CallFault>,
     pub(crate) invocations: Vec<InvocationFault>,
     /// After so many transitions.
@@ -43,12 +52,15 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    fn new(kind: &'static str, scenario: Scenario, name: String) -> Self {
+    fn new(kind: &'static str, scenario: Scenario, name: &str, place: String) -> Self {
         Self {
             kind,
             name: format!("{scenario:?}: {name}"),
+            place,
             scenario,
+            hits_sweep: false,
             lag: false,
+            looks_again: false,
             calls: Vec::new(),
             invocations: Vec::new(),
             interruption: None,
@@ -60,54 +72,143 @@ impl Case {
 /// What goes wrong with a call: how it reads, how often, and how.
 const TROUBLES: [(&str, u32, Trouble); 6] = [
     // Longer than the SDK repeats it, shorter than the state machine does.
-    ("throttled for a while", 7, Trouble::Refused(Refusal::Throttled)),
-    ("throttled for good", ALWAYS, Trouble::Refused(Refusal::Throttled)),
-    ("5xx for good", ALWAYS, Trouble::Refused(Refusal::ServerError)),
+    (
+        "throttled for a while",
+        7,
+        Trouble::Refused(Refusal::Throttled),
+    ),
+    (
+        "throttled for good",
+        ALWAYS,
+        Trouble::Refused(Refusal::Throttled),
+    ),
+    (
+        "5xx for good",
+        ALWAYS,
+        Trouble::Refused(Refusal::ServerError),
+    ),
     ("answer lost once", 1, Trouble::Lost),
     ("answers lost for good", ALWAYS, Trouble::Lost),
-    ("access denied for good", ALWAYS, Trouble::Refused(Refusal::AccessDenied)),
+    (
+        "access denied for good",
+        ALWAYS,
+        Trouble::Refused(Refusal::AccessDenied),
+    ),
 ];
 
 /// How long an outage lasts that meets everybody.
-const OUTAGE: SignedDuration = SignedDuration::from_mins(30);
+const OUTAGE: SignedDuration = SignedDuration::from_mins(12);
 
-/// All cases. Half of them with EC2 showing new instances late.
+/// How long the sweep meets what others meet for good: it is the last resort, nothing stands behind it.
+const SWEEP_OUTAGE: SignedDuration = SignedDuration::from_mins(25);
+
+/// Every place in the code with everything that can go wrong there, once.
+pub(crate) fn usual() -> Vec<Case> {
+    let mut seen = BTreeSet::new();
+    let (mut of_sweep, mut cases): (Vec<_>, Vec<_>) =
+        all().into_iter().partition(|case| case.hits_sweep);
+    // What hits the sweep only matters where it has something to do.
+    of_sweep.retain(|case| case.scenario.needs_sweep());
+    cases.extend(of_sweep);
+    cases.retain(|case| seen.insert((case.kind, case.place.clone())));
+    cases
+}
+
+/// All cases: every place in each life that passes there, for the first and for the last time.
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    for scenario in Scenario::ALL {
-        let recording = Recording::of(scenario);
-        cases.extend(recording.calls().iter().flat_map(|point| call_cases(scenario, point)));
-        cases.extend(recording.invocations().iter().flat_map(|point| invocation_cases(scenario, point)));
+    let recordings = thread::scope(|scope| {
+        let threads = Scenario::ALL.map(|scenario| scope.spawn(move || Recording::of(scenario)));
+        threads.map(|thread| thread.join().unwrap())
+    });
+    for (scenario, recording) in Scenario::ALL.into_iter().zip(recordings) {
+        cases.extend(
+            recording
+                .calls()
+                .iter()
+                .flat_map(|point| call_cases(scenario, point)),
+        );
+        cases.extend(
+            recording
+                .invocations()
+                .iter()
+                .flat_map(|point| invocation_cases(scenario, point)),
+        );
         cases.extend(interruption_cases(scenario, &recording));
         cases.extend(outage_cases(scenario, &recording));
         cases.extend(unstarted_cases(scenario));
     }
-    for (number, case) in cases.iter_mut().enumerate() {
-        case.lag = number % 2 == 1;
+    let mut random = Random::new(0);
+    for case in &mut cases {
+        case.lag = random.percent(50);
+        case.looks_again = random.percent(25);
     }
     cases
 }
 
 fn call_cases(scenario: Scenario, point: &CallPoint) -> impl Iterator<Item = Case> {
-    let CallPoint { function, action, skip } = point.clone();
+    let CallPoint {
+        function,
+        action,
+        place,
+        skip,
+    } = point.clone();
+    let hits_sweep = is_sweep(&function);
+    // The sweep does the same for each record and status.
+    let place = if hits_sweep { 0 } else { place };
     TROUBLES.into_iter().map(move |(how, times, trouble)| {
         let name = format!("{action} number {skip} of {function} {how}");
-        let mut case = Case::new("call", scenario, name);
-        let fault = CallFault { skip, times, ..CallFault::new(&function, &action, trouble) };
+        let mut case = Case::new(
+            "call",
+            scenario,
+            &name,
+            format!("{function} {place} {action} {how}"),
+        );
+        let fault = CallFault {
+            skip,
+            times,
+            until: until(&function),
+            ..CallFault::new(&function, &action, trouble)
+        };
         case.calls.push(fault);
-        case.says = vec![action.name.clone(), "could not be recorded".into(), "ended without a result".into()];
+        case.hits_sweep = hits_sweep;
+        case.says = vec![
+            action.name.clone(),
+            "could not be recorded".into(),
+            "ended without a result".into(),
+        ];
         case
     })
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn invocation_cases(scenario: Scenario, point: &InvocationPoint) -> Vec<Case> {
     let mut cases = Vec::new();
-    let InvocationPoint { function, skip, calls } = point;
+    let InvocationPoint {
+        function,
+        skip,
+        calls,
+    } = point;
     let mut add = |kind, how: String, fate, times: u32, says: &[&str]| {
-        let mut case = Case::new(kind, scenario, format!("{function} number {skip} {how}"));
-        case.invocations.push(InvocationFault { function: function.clone(), fate, skip: *skip, times });
+        let (name, place) = (
+            format!("{function} number {skip} {how}"),
+            format!("{function} {how}"),
+        );
+        let mut case = Case::new(kind, scenario, &name, place);
+        let (function, until) = (function.clone(), until(function));
+        case.hits_sweep = is_sweep(&function);
+        case.invocations.push(InvocationFault {
+            function,
+            fate,
+            skip: *skip,
+            times,
+            until,
+        });
         case.says = says.iter().map(|word| (*word).to_owned()).collect();
-        case.says.extend(["could not be recorded".to_owned(), "ended without a result".to_owned()]);
+        case.says.extend([
+            "could not be recorded".to_owned(),
+            "ended without a result".to_owned(),
+        ]);
         cases.push(case);
     };
     for after_calls in 0..=*calls {
@@ -118,14 +219,44 @@ fn invocation_cases(scenario: Scenario, point: &InvocationPoint) -> Vec<Case> {
             _ => (Death::Unknown, "Lambda.Unknown"),
         };
         let fate = Fate::Killed { after_calls, death };
-        add("kill", format!("killed after {after_calls} calls"), fate, 1, &[word]);
-        add("kill", format!("killed after {after_calls} calls for good"), fate, ALWAYS, &[word]);
+        add(
+            "kill",
+            format!("killed after {after_calls} calls"),
+            fate,
+            1,
+            &[word],
+        );
+        add(
+            "kill",
+            format!("killed after {after_calls} calls for good"),
+            fate,
+            ALWAYS,
+            &[word],
+        );
     }
     add("repeat", "repeated".to_owned(), Fate::Repeated, 1, &[]);
-    add("repeat", "and all later ones repeated".to_owned(), Fate::Repeated, ALWAYS, &[]);
+    add(
+        "repeat",
+        "and all later ones repeated".to_owned(),
+        Fate::Repeated,
+        ALWAYS,
+        &[],
+    );
     let throttled = "Lambda.TooManyRequestsException";
-    add("refuse", "not run once".to_owned(), Fate::Refused(throttled), 1, &[throttled]);
-    add("refuse", "not run for good".to_owned(), Fate::Refused(throttled), ALWAYS, &[throttled]);
+    add(
+        "refuse",
+        "not run once".to_owned(),
+        Fate::Refused(throttled),
+        1,
+        &[throttled],
+    );
+    add(
+        "refuse",
+        "not run for good".to_owned(),
+        Fate::Refused(throttled),
+        ALWAYS,
+        &[throttled],
+    );
     cases
 }
 
@@ -140,7 +271,12 @@ fn interruption_cases(scenario: Scenario, recording: &Recording) -> Vec<Case> {
     let each = points.into_iter().flat_map(|(state, entered)| {
         interruptions.into_iter().map(move |interruption| {
             let name = format!("{interruption:?} in {state} after {entered} transitions");
-            let mut case = Case::new("interrupt", scenario, name);
+            let mut case = Case::new(
+                "interrupt",
+                scenario,
+                &name,
+                format!("{interruption:?} {state}"),
+            );
             case.interruption = Some((entered, interruption));
             case.says = vec!["ended without a result".into()];
             case
@@ -149,9 +285,13 @@ fn interruption_cases(scenario: Scenario, recording: &Recording) -> Vec<Case> {
     each.collect()
 }
 
-/// A call that goes wrong for everybody, the sweep included, for half an hour.
+/// A call that goes wrong for everybody, the sweep included, for a while.
 fn outage_cases(scenario: Scenario, recording: &Recording) -> Vec<Case> {
-    let mut actions: Vec<Action> = recording.calls().into_iter().map(|point| point.action).collect();
+    let mut actions: Vec<Action> = recording
+        .calls()
+        .into_iter()
+        .map(|point| point.action)
+        .collect();
     actions.sort();
     actions.dedup();
     let troubles = [
@@ -160,9 +300,12 @@ fn outage_cases(scenario: Scenario, recording: &Recording) -> Vec<Case> {
     ];
     let each = actions.iter().flat_map(|action| {
         troubles.iter().map(move |(how, trouble)| {
-            let mut case = Case::new("outage", scenario, format!("{action} {how} for everybody for half an hour"));
-            let until = start().saturating_add(OUTAGE).unwrap();
-            case.calls.push(CallFault { until, ..CallFault::new("", action, *trouble) });
+            let name = format!("{action} {how} for everybody for a while");
+            let mut case = Case::new("outage", scenario, &name, name.clone());
+            case.calls.push(CallFault {
+                until: start().saturating_add(OUTAGE).unwrap(),
+                ..CallFault::new("", action, *trouble)
+            });
             case.says = vec![
                 action.name.clone(),
                 "could not be recorded".into(),
@@ -176,14 +319,29 @@ fn outage_cases(scenario: Scenario, recording: &Recording) -> Vec<Case> {
 
 /// Executions that are not started: by the API, and then for a while by the sweep neither.
 fn unstarted_cases(scenario: Scenario) -> Vec<Case> {
-    let start_execution = Action { service: Service::StepFunctions, name: "StartExecution".to_owned() };
-    let mut by_api = Case::new("unstarted", scenario, "the API cannot start executions".to_owned());
     let denied = Trouble::Refused(Refusal::AccessDenied);
-    by_api.calls.push(CallFault::new("instances", &start_execution, denied));
-    let mut by_nobody = Case::new("unstarted", scenario, "nobody can start executions".to_owned());
-    by_nobody.calls.push(CallFault::new("", &start_execution, denied));
-    by_nobody.says = vec!["no execution could be started".into()];
-    vec![by_api, by_nobody]
+    let case = |who: &str, function: &str| {
+        let name = format!("{who} can start executions");
+        let mut case = Case::new("unstarted", scenario, &name, name.clone());
+        case.calls
+            .push(CallFault::new(function, &start_execution(), denied));
+        case.says = vec!["no execution could be started".into()];
+        case
+    };
+    vec![case("only the sweep", "instances"), case("nobody", "")]
+}
+
+fn is_sweep(function: &str) -> bool {
+    function.starts_with("refresh")
+}
+
+/// Until when a function meets what it meets for good.
+fn until(function: &str) -> Timestamp {
+    if is_sweep(function) {
+        start().saturating_add(SWEEP_OUTAGE).unwrap()
+    } else {
+        Timestamp::MAX
+    }
 }
 
 /// When a world's time begins.

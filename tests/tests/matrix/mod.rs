@@ -1,7 +1,7 @@
 //! The fault matrix: a launch, once for each AWS call × fault, each step × death or repetition, each state × end of the
 //! execution. What the calls, steps and states are is recorded from a run without faults.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod cases;
 mod recording;
@@ -15,22 +15,33 @@ use self::{cases::Case, run::run_all};
 /// Fewer would mean that the recordings are broken.
 const AT_LEAST: usize = 60;
 
-/// Environment variable: run only the cases whose names contain this, to look at one.
+/// Environment variable: run the cases whose names contain this, from all places in all lives; all with an empty value.
 const ONLY: &str = "MATRIX_ONLY";
 
 #[test]
 fn every_fault_leaves_a_machine_that_is_ready_or_gone_and_says_why() {
-    let mut cases = cases::all();
+    let only = std::env::var(ONLY);
+    let mut cases = if only.is_ok() {
+        cases::all()
+    } else {
+        cases::usual()
+    };
     assert!(cases.len() >= AT_LEAST, "only {} cases", cases.len());
-    if let Ok(only) = std::env::var(ONLY) {
+    if let Ok(only) = only {
         cases.retain(|case| case.name.contains(&only));
     }
     let kinds = count(&cases);
     let total = cases.len();
-    report(&format!("TMP {total} {kinds:?}"));
-    let (failures, summary) = run_all(cases);
-    report(&format!("fault matrix: {total} cases {kinds:?}; ended {summary:?}"));
-    assert!(failures.is_empty(), "{} of {total} cases failed:\n{}", failures.len(), failures.join("\n"));
+    let (failures, summary) = run_all(&cases);
+    report(&format!(
+        "fault matrix: {total} cases {kinds:?}; ended {summary:?}"
+    ));
+    assert!(
+        failures.is_empty(),
+        "{} of {total} cases failed:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 fn count(cases: &[Case]) -> BTreeMap<&'static str, usize> {
@@ -44,5 +55,6 @@ fn count(cases: &[Case]) -> BTreeMap<&'static str, usize> {
 /// Past the capture of a test's output, so that the figure is seen when all is well.
 fn report(line: &str) {
     use std::io::Write as _;
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    // That nobody reads it is no failure of the matrix.
+    let _unread = writeln!(std::io::stderr(), "{line}");
 }

@@ -10,7 +10,7 @@ use haulout_tests::{call::Action, faults::Logged, verdict::broken_promises, worl
 use super::{run::on_runtime, scenario::Scenario};
 
 /// Longer than any life without faults, keeping a failed machine included.
-const LIMIT: Duration = Duration::from_secs(2 * 3_600);
+const LIMIT: Duration = Duration::from_hours(2);
 
 /// A run without faults.
 pub(crate) struct Recording {
@@ -27,6 +27,8 @@ pub(crate) struct CallPoint {
     pub(crate) function: String,
     /// What it calls.
     pub(crate) action: Action,
+    /// Which call of its invocation it is.
+    pub(crate) place: u32,
     /// How many calls of this action by this function come before.
     pub(crate) skip: u32,
 }
@@ -47,39 +49,56 @@ impl Recording {
         on_runtime(async {
             let world = World::start(scenario.settings()).await;
             scenario.begin(&world);
-            assert!(world.settle(LIMIT).await, "{scenario:?} does not end even without faults");
+            assert!(
+                world.settle(LIMIT).await,
+                "{scenario:?} does not end even without faults"
+            );
             let broken = broken_promises(&world).await;
             assert!(broken.is_empty(), "{scenario:?}: {broken:?}");
             let executions = world.stepfunctions.executions();
             let states = executions.values().next().unwrap().history.clone();
-            Self { log: world.faults.log(), invoked: world.faults.invoked(), states }
+            Self {
+                log: world.faults.log(),
+                invoked: world.faults.invoked(),
+                states,
+            }
         })
     }
 
-    /// The calls that differ: of each function's calls of an action at the same place of an invocation, the first and
-    /// the last one. What lies between are polls like the first.
+    /// The calls that differ: of each function's calls of an action at the same place of an invocation, the last and
+    /// the first one. What lies between are polls like the first.
     pub(crate) fn calls(&self) -> Vec<CallPoint> {
         let mut before: BTreeMap<(&str, &Action), u32> = BTreeMap::new();
         let mut places: BTreeMap<u64, u32> = BTreeMap::new();
         let mut found: BTreeMap<(&str, &Action, u32), Vec<u32>> = BTreeMap::new();
         for logged in &self.log {
             let place = places.entry(logged.invocation).or_default();
-            let skip = before.entry((&logged.function, &logged.action)).or_default();
-            found.entry((&logged.function, &logged.action, *place)).or_default().push(*skip);
+            let skip = before
+                .entry((&logged.function, &logged.action))
+                .or_default();
+            found
+                .entry((&logged.function, &logged.action, *place))
+                .or_default()
+                .push(*skip);
             *place += 1;
             *skip += 1;
         }
-        let ends = found.into_iter().flat_map(|((function, action, _), skips)| {
-            first_and_last(&skips).into_iter().map(move |skip| CallPoint {
-                function: function.to_owned(),
-                action: action.clone(),
-                skip,
-            })
-        });
+        let ends = found
+            .into_iter()
+            .flat_map(|((function, action, place), skips)| {
+                last_and_first(&skips)
+                    .into_iter()
+                    .map(move |skip| CallPoint {
+                        function: function.to_owned(),
+                        action: action.clone(),
+                        place,
+                        skip,
+                    })
+            });
         ends.collect()
     }
 
-    /// The invocations that differ: the first and the last one of each function, and of each number of calls.
+    /// The invocations that differ: the last and the first one of each function, and of each number of calls.
     pub(crate) fn invocations(&self) -> Vec<InvocationPoint> {
         let mut calls: BTreeMap<u64, u32> = BTreeMap::new();
         for logged in &self.log {
@@ -94,29 +113,33 @@ impl Recording {
             *skip += 1;
         }
         let ends = found.into_iter().flat_map(|((function, calls), skips)| {
-            first_and_last(&skips).into_iter().map(move |skip| InvocationPoint {
-                function: function.to_owned(),
-                skip,
-                calls,
-            })
+            last_and_first(&skips)
+                .into_iter()
+                .map(move |skip| InvocationPoint {
+                    function: function.to_owned(),
+                    skip,
+                    calls,
+                })
         });
         ends.collect()
     }
 
-    /// After how many transitions an execution is in each state, for the first and for the last time.
+    /// After how many transitions an execution is in each state, for the last and for the first time.
     pub(crate) fn state_points(&self) -> Vec<(String, usize)> {
         let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (entered, state) in (1..).zip(&self.states) {
             found.entry(state).or_default().push(entered);
         }
         let ends = found.into_iter().flat_map(|(state, entered)| {
-            first_and_last(&entered).into_iter().map(move |entered| (state.to_owned(), entered))
+            last_and_first(&entered)
+                .into_iter()
+                .map(move |entered| (state.to_owned(), entered))
         });
         ends.collect()
     }
 }
 
-fn first_and_last<T: Copy + Ord>(of: &[T]) -> Vec<T> {
+fn last_and_first<T: Copy + Ord>(of: &[T]) -> Vec<T> {
     let ends: BTreeSet<T> = of.first().into_iter().chain(of.last()).copied().collect();
-    ends.into_iter().collect()
+    ends.into_iter().rev().collect()
 }

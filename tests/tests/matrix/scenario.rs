@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use haulout_tests::{
     agenda::Job,
+    call::{Action, Refusal, Service},
+    faults::{CallFault, Trouble},
     settings::Settings,
     world::{World, usual_request},
 };
@@ -26,10 +28,12 @@ pub(crate) enum Scenario {
     DeletedLate,
     /// It is deleted when it is ready.
     DeletedReady,
+    /// It is the sweep that starts its execution.
+    Unstarted,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Launch,
         Self::Failing,
         Self::Kept,
@@ -37,6 +41,7 @@ impl Scenario {
         Self::DeletedEarly,
         Self::DeletedLate,
         Self::DeletedReady,
+        Self::Unstarted,
     ];
 
     pub(crate) fn settings(self) -> Settings {
@@ -46,8 +51,14 @@ impl Scenario {
         }
     }
 
-    /// What the caller does. With `key`, it repeats a request that brought no answer, as clients do.
+    /// What the caller does.
     pub(crate) fn begin(self, world: &World) {
+        if self == Self::Unstarted {
+            let denied = Trouble::Refused(Refusal::AccessDenied);
+            world
+                .faults
+                .arm(CallFault::new("instances", &start_execution(), denied));
+        }
         let body = match self {
             Self::Bare => json!({}),
             Self::Kept => {
@@ -77,8 +88,20 @@ impl Scenario {
         Some(Duration::from_secs(seconds))
     }
 
-    /// It fails, or ends by its owner's wish, without any fault.
+    /// In it, the sweep has something to do.
+    pub(crate) fn needs_sweep(self) -> bool {
+        matches!(self, Self::Kept | Self::Unstarted)
+    }
+
+    /// It fails without any fault.
     pub(crate) fn fails_by_itself(self) -> bool {
         matches!(self, Self::Failing | Self::Kept)
+    }
+}
+
+pub(crate) fn start_execution() -> Action {
+    Action {
+        service: Service::StepFunctions,
+        name: "StartExecution".to_owned(),
     }
 }

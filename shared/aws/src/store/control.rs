@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::Select;
 use haulout_domain::status::{Source, Status};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,6 +30,12 @@ impl Counts {
     }
 }
 
+/// What counting reads of a record.
+#[derive(Deserialize)]
+struct SourceOnly {
+    source: Source,
+}
+
 fn label(status: Status, source: Source) -> String {
     format!("{status}#{source}")
 }
@@ -54,12 +59,7 @@ impl Store {
     pub async fn recount(&self, now: Timestamp) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
         for status in Status::ALL {
-            for source in Source::ALL {
-                let count = self.count(*status, *source, now).await?;
-                if count > 0 {
-                    counts.records.insert(label(*status, *source), count);
-                }
-            }
+            self.count(*status, now, &mut counts).await?;
         }
         let mut item: super::machines::Item = serde_dynamo::to_item(&counts)?;
         item.insert("pk".to_owned(), text(COUNTS));
@@ -73,34 +73,33 @@ impl Store {
         Ok(counts)
     }
 
+    /// Counts the records in a status, by their source. Each is read once, whatever the number of sources.
     async fn count(
         &self,
         status: Status,
-        source: Source,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let mut pages = self
+        counts: &mut Counts,
+    ) -> Result<(), StoreError> {
+        let mut sources = self
             .client
             .query()
             .table_name(&self.machines)
             .index_name("by_status")
-            .select(Select::Count)
+            .projection_expression("#source")
             .key_condition_expression("#status = :status")
-            .filter_expression(
-                "#source = :source AND (attribute_not_exists(purge_at) OR purge_at > :now)",
-            )
+            .filter_expression("attribute_not_exists(purge_at) OR purge_at > :now")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#source", "source")
             .expression_attribute_values(":status", text(status.as_str()))
-            .expression_attribute_values(":source", text(source.as_str()))
             .expression_attribute_values(":now", number(now.as_second()))
             .into_paginator()
+            .items()
             .send();
-        let mut count = 0;
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new("Query", error))?;
-            count += u64::try_from(page.count).unwrap_or(0);
+        while let Some(item) = sources.next().await {
+            let item = item.map_err(|error| AwsError::new("Query", error))?;
+            let SourceOnly { source } = serde_dynamo::from_item(item)?;
+            *counts.records.entry(label(status, source)).or_default() += 1;
         }
-        Ok(count)
+        Ok(())
     }
 }
