@@ -110,7 +110,7 @@ async fn each_phase_has_its_deadline() {
     for (what, fault, code, seconds) in [
         ("boot", "never", "instance_timeout", 300),
         ("register", "never", "agent_timeout", 312),
-        ("command", "hang", "command_timeout", 180),
+        ("command", "hang", "command_timeout", 175),
     ] {
         let world = World::start(Settings::default()).await;
         world

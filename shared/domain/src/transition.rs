@@ -307,6 +307,8 @@ impl Machine {
     }
 
     fn enter(&mut self, status: Status, detail: impl fmt::Display, now: Timestamp) {
+        // Whoever took the time may have been overtaken since: a timeline never goes back.
+        let now = now.max(self.phase_entered_at());
         self.status = status;
         self.updated_at = now;
         self.timeline.push(TimelineEntry {
