@@ -11,6 +11,9 @@ const FIRST_SWEEP: SignedDuration = SignedDuration::from_secs(37);
 /// From an execution's end to the delivery of its event.
 const EVENT_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
+/// From the beginning of an invocation's stall to what happens meanwhile.
+const INTO_STALL: SignedDuration = SignedDuration::from_secs(5);
+
 /// Something that happens.
 #[derive(Debug, Clone)]
 pub enum Job {
@@ -38,6 +41,8 @@ pub enum Job {
     DeleteFirst,
     /// An execution is stopped where it is.
     Abort(String),
+    /// All executions that run are stopped where they are.
+    AbortAll,
     /// An execution is gone as if it had never been.
     Vanish(String),
 }
@@ -48,6 +53,7 @@ pub(crate) struct Agenda {
     next_sweep: Option<Timestamp>,
     events: bool,
     entries: Vec<(Timestamp, Job)>,
+    during_stall: Option<Job>,
 }
 
 impl Agenda {
@@ -57,12 +63,25 @@ impl Agenda {
             next_sweep,
             events,
             entries: Vec::new(),
+            during_stall: None,
         }
     }
 
     /// Something is to happen then.
     pub(crate) fn add(&mut self, at: Timestamp, job: Job) {
         self.entries.push((at, job));
+    }
+
+    /// Something is to happen when an invocation has stalled.
+    pub(crate) fn set_during_stall(&mut self, job: Job) {
+        self.during_stall = Some(job);
+    }
+
+    /// An invocation stalls.
+    pub(crate) fn on_stall(&mut self, now: Timestamp) {
+        if let Some(job) = self.during_stall.take() {
+            self.add(later(now, INTO_STALL), job);
+        }
     }
 
     /// An execution ended badly.

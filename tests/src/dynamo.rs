@@ -2,6 +2,8 @@
 
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
+use std::sync::OnceLock;
+
 use dynoxide::{Database, DynoxideError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -26,18 +28,20 @@ impl Dynamo {
         reason = "a harness that cannot start fails its test"
     )]
     pub fn start() -> Self {
+        static TABLES: OnceLock<Vec<TableSpec>> = OnceLock::new();
         let dynamo = Self {
             database: Database::memory().expect("a database in memory"),
         };
-        for spec in template::tables().expect("the template's tables") {
+        let tables = TABLES.get_or_init(|| template::tables().expect("the template's tables"));
+        for spec in tables {
             let name = if spec.logical_id == "MachinesTable" {
                 MACHINES
             } else {
                 CONTROL
             };
             for (action, request) in [
-                ("CreateTable", create_request(name, &spec)),
-                ("UpdateTimeToLive", time_to_live_request(name, &spec)),
+                ("CreateTable", create_request(name, spec)),
+                ("UpdateTimeToLive", time_to_live_request(name, spec)),
             ] {
                 let (status, answer) = dynamo.call(action, request.to_string().as_bytes());
                 assert_eq!(status, 200, "{action}: {answer}");

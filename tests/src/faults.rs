@@ -60,6 +60,13 @@ pub enum Fate {
         /// How the Lambda service reports it.
         death: Death,
     },
+    /// It stops for a while after so many AWS calls took effect, and the world goes on meanwhile.
+    Stalled {
+        /// So many.
+        after_calls: u32,
+        /// For so long; less than the function may take.
+        seconds: u32,
+    },
     /// The Lambda service does not run it, with this error.
     Refused(&'static str),
     /// It runs twice, and only the second answer is seen.

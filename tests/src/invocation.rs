@@ -5,11 +5,13 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
 use tokio::sync::Notify;
+
+use crate::faults::Fate;
 
 tokio::task_local! {
     static CURRENT: Arc<Invocation>;
@@ -24,19 +26,33 @@ pub struct Invocation {
     pub function: String,
     /// After how many AWS calls it dies.
     dies_after: Option<u32>,
+    /// After how many AWS calls it stalls.
+    stalls_after: Option<u32>,
     performed: AtomicU32,
     dead: Notify,
+    stalled: Notify,
+    has_stalled: AtomicBool,
+    resumed: Notify,
 }
 
 impl Invocation {
-    /// An invocation that dies after so many AWS calls took effect, if at all.
-    pub fn new(number: u64, function: &str, dies_after: Option<u32>) -> Arc<Self> {
+    /// An invocation that meets its fate.
+    pub fn new(number: u64, function: &str, fate: Option<Fate>) -> Arc<Self> {
+        let (dies_after, stalls_after) = match fate {
+            Some(Fate::Killed { after_calls, .. }) => (Some(after_calls), None),
+            Some(Fate::Stalled { after_calls, .. }) => (None, Some(after_calls)),
+            _ => (None, None),
+        };
         Arc::new(Self {
             number,
             function: function.to_owned(),
             dies_after,
+            stalls_after,
             performed: AtomicU32::new(0),
             dead: Notify::new(),
+            stalled: Notify::new(),
+            has_stalled: AtomicBool::new(false),
+            resumed: Notify::new(),
         })
     }
 
@@ -64,9 +80,24 @@ impl Invocation {
         self.performed.load(Ordering::Relaxed)
     }
 
-    /// Never returns if this is where it dies: whoever runs it drops it.
+    /// Returns when it stalls.
+    pub async fn stalls(&self) {
+        self.stalled.notified().await;
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.resumed.notify_one();
+    }
+
+    /// Never returns if this is where it dies: whoever runs it drops it. Returns later if this is where it stalls.
     pub async fn survive(&self) {
-        if self.dies_after == Some(self.calls()) {
+        let calls = Some(self.calls());
+        if self.stalls_after == calls && !self.has_stalled.swap(true, Ordering::Relaxed) {
+            self.stalled.notify_one();
+            self.resumed.notified().await;
+        }
+        if self.dies_after == calls {
             self.dead.notify_one();
             std::future::pending::<()>().await;
         }

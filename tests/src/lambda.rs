@@ -3,7 +3,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use haulout_provision::StepEvent;
@@ -42,21 +42,16 @@ impl World {
         work: impl Fn() -> F,
     ) -> Result<T, NoAnswer> {
         let (number, fate) = self.faults.on_invocation(function, self.clock.now());
-        let dies_after = match fate {
-            Some(Fate::Refused(error)) => return Err(NoAnswer::Refused(error)),
-            Some(Fate::Killed { after_calls, .. }) => Some(after_calls),
-            Some(Fate::Repeated) | None => None,
-        };
-        let _entered = self.gate.enter(number);
+        if let Some(Fate::Refused(error)) = fate {
+            return Err(NoAnswer::Refused(error));
+        }
         if fate == Some(Fate::Repeated) {
             // The first answer is not seen: the caller gave up on it, or the service delivered the event twice.
-            let _unseen = Invocation::new(number, function, None)
-                .run(Box::pin(work()))
-                .await;
+            let first = Invocation::new(number, function, None);
+            let _unseen = self.go_through(&first, fate, work()).await;
         }
-        let answer = Invocation::new(number, function, dies_after)
-            .run(work())
-            .await;
+        let invocation = Invocation::new(number, function, fate);
+        let answer = self.go_through(&invocation, fate, work()).await;
         answer.ok_or_else(|| match fate {
             Some(Fate::Killed { death, .. }) => {
                 if death == Death::TimedOut {
@@ -66,6 +61,34 @@ impl World {
             }
             _ => NoAnswer::Killed(Death::Exit),
         })
+    }
+
+    /// Runs an invocation to its end. Where it stalls, the world goes on without it.
+    async fn go_through<T>(
+        &self,
+        invocation: &Arc<Invocation>,
+        fate: Option<Fate>,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut entered = Some(self.gate.enter(invocation.number));
+        let mut running = Box::pin(Arc::clone(invocation).run(work));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut running => return answer,
+                () = invocation.stalls() => {}
+            }
+            if let Some(Fate::Stalled { seconds, .. }) = fate {
+                entered.take();
+                self.on_stall();
+                let stall = Duration::from_secs(u64::from(seconds));
+                let meanwhile: Pin<Box<dyn Future<Output = bool> + '_>> =
+                    Box::pin(self.until(stall, async |_| false));
+                meanwhile.await;
+                entered = Some(self.gate.enter(invocation.number));
+            }
+            invocation.resume();
+        }
     }
 
     /// Sends a request to the API; status and body, if there is an answer.

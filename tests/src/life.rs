@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{
     agenda::{Agenda, Job},
     lambda::{execution_event, schedule_event},
-    walker::Status,
+    walker::{Execution, Status},
     world::World,
 };
 
@@ -30,6 +30,16 @@ impl World {
             .saturating_add(after)
             .unwrap_or(Timestamp::MAX);
         self.agenda().add(at, job);
+    }
+
+    /// Something is to happen once, when an invocation has stalled.
+    pub fn plan_during_stall(&self, job: Job) {
+        self.agenda().set_during_stall(job);
+    }
+
+    pub(crate) fn on_stall(&self) {
+        let now = self.clock.now();
+        self.agenda().on_stall(now);
     }
 
     /// Asks for a machine, as a caller does; its id, if there was an answer.
@@ -53,9 +63,7 @@ impl World {
         let Some(next) = self.next_due() else {
             return false;
         };
-        let now = self.clock.now();
-        self.clock
-            .advance(next.duration_since(now).try_into().unwrap_or_default());
+        self.advance_to(next);
         let now = self.clock.now();
         let mut jobs: Vec<Job> = self
             .stepfunctions
@@ -84,9 +92,14 @@ impl World {
             .saturating_add(limit)
             .unwrap_or(Timestamp::MAX);
         while !so(self).await {
-            if self.clock.now() >= end || !self.tick().await {
+            if self.clock.now() >= end {
                 return false;
             }
+            if self.next_due().is_none_or(|due| due > end) {
+                self.advance_to(end);
+                return so(self).await;
+            }
+            self.tick().await;
         }
         true
     }
@@ -118,6 +131,11 @@ impl World {
             .min()
     }
 
+    fn advance_to(&self, instant: Timestamp) {
+        let by = instant.duration_since(self.clock.now());
+        self.clock.advance(by.try_into().unwrap_or_default());
+    }
+
     async fn happen(&self, job: Job) {
         match job {
             Job::Execution(name) => Box::pin(self.advance(&name)).await,
@@ -140,6 +158,12 @@ impl World {
                 }
             }
             Job::Abort(name) => self.abort(&name),
+            Job::AbortAll => {
+                let names: Vec<String> = self.stepfunctions.executions().keys().cloned().collect();
+                for name in names {
+                    self.abort(&name);
+                }
+            }
             Job::Vanish(name) => {
                 self.stepfunctions.executions().remove(&name);
             }
@@ -148,7 +172,7 @@ impl World {
 
     /// Takes an execution on by one state.
     async fn advance(&self, name: &str) {
-        let Some(mut execution) = self.stepfunctions.executions().get(name).cloned() else {
+        let Some(mut execution) = self.take_due(name) else {
             return;
         };
         let time = self.clock.clone();
@@ -157,7 +181,9 @@ impl World {
         let mut executions = self.stepfunctions.executions();
         // It may have been stopped meanwhile; its Lambda invocation goes on all the same.
         match executions.get_mut(name) {
-            Some(stored) if stored.status == Status::Running => *stored = execution.clone(),
+            Some(stored) if stored.status == Status::Running && stored.is_same_run(&execution) => {
+                *stored = execution.clone();
+            }
             _ => return,
         }
         drop(executions);
@@ -165,6 +191,18 @@ impl World {
             self.agenda()
                 .ended(name, execution.status.as_str(), self.clock.now());
         }
+    }
+
+    /// The execution, if it is due; until it is put back, it is not due again.
+    fn take_due(&self, name: &str) -> Option<Execution> {
+        let mut executions = self.stepfunctions.executions();
+        let stored = executions.get_mut(name)?;
+        if stored.status != Status::Running || stored.due > self.clock.now() {
+            return None;
+        }
+        let execution = stored.clone();
+        stored.due = Timestamp::MAX;
+        Some(execution)
     }
 
     /// Stops an execution where it is.

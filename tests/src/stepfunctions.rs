@@ -28,9 +28,9 @@ pub struct StepFunctions {
 
 impl StepFunctions {
     /// A state machine without executions.
-    pub fn new(definition: Definition) -> Self {
+    pub fn new(definition: Arc<Definition>) -> Self {
         Self {
-            definition: Arc::new(definition),
+            definition,
             executions: Arc::default(),
         }
     }

@@ -197,6 +197,11 @@ impl Execution {
         }
     }
 
+    /// Not another one that was started later under the same name.
+    pub fn is_same_run(&self, other: &Self) -> bool {
+        self.started == other.started
+    }
+
     /// Stops it where it is.
     pub fn abort(&mut self) {
         self.status = Status::Aborted;

@@ -6,7 +6,7 @@
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -97,9 +97,7 @@ impl World {
         } = settings;
         let clock = sim.clock.clone();
         let sim = Sim::start(sim).await.expect("the simulator");
-        let asl = template::root().join("statemachine/provision.asl.json");
-        let definition = Definition::load(&asl, FUNCTION_ARN).expect("the state machine");
-        let stepfunctions = StepFunctions::new(definition);
+        let stepfunctions = StepFunctions::new(definition());
         let (faults, gate) = (Faults::default(), Gate::default());
         if let Some(seed) = shuffle {
             gate.shuffle(seed);
@@ -239,6 +237,20 @@ impl Functions {
             api,
         }
     }
+}
+
+/// The state machine; read once for all worlds of a process.
+#[expect(
+    clippy::expect_used,
+    reason = "a harness that cannot start fails its test"
+)]
+fn definition() -> Arc<Definition> {
+    static DEFINITION: OnceLock<Arc<Definition>> = OnceLock::new();
+    let load = || {
+        let path = template::root().join("statemachine/provision.asl.json");
+        Arc::new(Definition::load(&path, FUNCTION_ARN).expect("the state machine"))
+    };
+    Arc::clone(DEFINITION.get_or_init(load))
 }
 
 /// The body of a usual request.

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, a module per subject.
 
 mod api;
+mod aws;
 mod console;
 #[expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 mod e2e;
@@ -10,7 +11,9 @@ mod house;
 mod matrix;
 mod openapi;
 mod provision;
+mod refresh;
 mod sim;
 mod staging;
-#[expect(clippy::large_futures, reason = "the records in them are whole")]
 mod store;
+mod verdict;
+mod walker;

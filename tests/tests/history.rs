@@ -3,8 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{thread, time::Duration};
+use std::{collections::BTreeMap, io::Write as _, thread, time::Duration};
 
+use haulout_domain::status::Status;
 use haulout_local::sim::{Fault, ScriptedCommand, ScriptedOutcome};
 use haulout_tests::{
     agenda::Job,
@@ -41,45 +42,62 @@ fn whatever_happens_every_machine_is_ready_or_gone() {
         None => (1..=number(COUNT).unwrap_or(USUAL_COUNT)).collect(),
     };
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let failures: Vec<String> = thread::scope(|scope| {
+    let told: Vec<Told> = thread::scope(|scope| {
         let part = |worker: usize| {
-            seeds
-                .iter()
-                .copied()
-                .skip(worker)
-                .step_by(workers)
-                .collect::<Vec<_>>()
+            let seeds = seeds.iter().copied().skip(worker).step_by(workers);
+            seeds.collect::<Vec<_>>()
         };
         let threads: Vec<_> = (0..workers)
             .map(part)
-            .map(|seeds| {
-                scope.spawn(move || seeds.into_iter().filter_map(failure).collect::<Vec<_>>())
-            })
+            .map(|seeds| scope.spawn(move || seeds.into_iter().map(told).collect::<Vec<_>>()))
             .collect();
         threads
             .into_iter()
             .flat_map(|thread| thread.join().unwrap())
             .collect()
     });
+    let mut endings: BTreeMap<Status, u32> = BTreeMap::new();
+    for status in told.iter().flat_map(|told| &told.endings) {
+        *endings.entry(*status).or_default() += 1;
+    }
+    let struck: u32 = told.iter().map(|told| told.struck).sum();
+    // Past the capture of a test's output, so that the figures are seen when all is well.
+    let figures = format!(
+        "random histories: {}, faults struck: {struck}, machines ended {endings:?}",
+        told.len()
+    );
+    writeln!(std::io::stderr(), "{figures}").unwrap();
+    let failures: Vec<String> = told
+        .iter()
+        .filter(|told| !told.broken.is_empty())
+        .map(|told| format!("seed {}: {:?}", told.seed, told.broken))
+        .collect();
     assert!(
         failures.is_empty(),
         "{} of {} histories broke a promise (repeat one with {SEED}=…):\n{}",
         failures.len(),
-        seeds.len(),
+        told.len(),
         failures.join("\n")
     );
 }
 
-fn failure(seed: u64) -> Option<String> {
+/// How a history ended.
+struct Told {
+    seed: u64,
+    broken: Vec<String>,
+    struck: u32,
+    endings: Vec<Status>,
+}
+
+fn told(seed: u64) -> Told {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let broken = runtime.block_on(history(seed));
-    (!broken.is_empty()).then(|| format!("seed {seed}: {broken:?}"))
+    runtime.block_on(history(seed))
 }
 
-async fn history(seed: u64) -> Vec<String> {
+async fn history(seed: u64) -> Told {
     let mut random = Random::new(seed);
     let world = World::start(settings(seed, &mut random)).await;
     for _ in 0..=random.below(3) {
@@ -134,7 +152,18 @@ async fn history(seed: u64) -> Vec<String> {
     if !broken.is_empty() || std::env::var(SEED).is_ok() {
         tell(&world, seed).await;
     }
-    broken
+    let endings = world
+        .machines()
+        .await
+        .iter()
+        .map(|machine| machine.status)
+        .collect();
+    Told {
+        seed,
+        broken,
+        struck: world.faults.struck(),
+        endings,
+    }
 }
 
 /// What happened, for whoever looks at a seed.
@@ -258,7 +287,19 @@ fn doom(world: &World, random: &mut Random) {
         death,
     };
     let refused = Fate::Refused("Lambda.TooManyRequestsException");
-    let fate = *random.pick(&[killed, killed, killed, refused, Fate::Repeated]);
+    let stalled = Fate::Stalled {
+        after_calls: small(random, 6),
+        seconds: small(random, 60),
+    };
+    let fate = *random.pick(&[
+        killed,
+        killed,
+        killed,
+        stalled,
+        stalled,
+        refused,
+        Fate::Repeated,
+    ]);
     world.faults.doom(InvocationFault {
         function: FUNCTIONS[random.below(FUNCTIONS.len())].to_owned(),
         fate,

@@ -9,7 +9,7 @@ use haulout_local::sim::{Capacity, Fault};
 use haulout_tests::{
     agenda::Job,
     call::{Action, Refusal, Service},
-    faults::{CallFault, Trouble},
+    faults::{CallFault, Fate, InvocationFault, Trouble},
     measure::{Trace, launch},
     settings::{STAGED, Settings, staged},
     verdict::broken_promises,
@@ -247,4 +247,33 @@ async fn deleting_again_changes_nothing() {
     assert_eq!(ended.status, Status::Terminated);
     assert_eq!(world.delete(&id).await, Some(202));
     assert_eq!(world.machine(&id).await, ended);
+}
+
+#[tokio::test]
+async fn who_is_slow_does_not_turn_the_timeline_back() {
+    let world = World::start(Settings::default()).await;
+    let id = world.create(&usual_request()).await.unwrap();
+    world.faults.doom(InvocationFault {
+        function: "instances.delete".to_owned(),
+        fate: Fate::Stalled {
+            after_calls: 2,
+            seconds: 50,
+        },
+        skip: 0,
+        times: 1,
+        until: jiff::Timestamp::MAX,
+    });
+    // It takes the time, stalls, and writes when the machine has long been ready.
+    world.plan(Duration::from_secs(5), Job::Delete(id.clone()));
+    world
+        .until(HOUR, async |world| world.elapsed().as_secs() > 60)
+        .await;
+    assert!(world.settle(HOUR).await);
+    let machine = world.machine(&id).await;
+    let phases: Vec<Status> = machine.timeline.iter().map(|entry| entry.phase).collect();
+    assert!(
+        phases.contains(&Status::Ready) && machine.status == Status::Terminated,
+        "{phases:?}"
+    );
+    assert_eq!(broken_promises(&world).await, [""; 0]);
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod cases;
+mod kinds;
 mod recording;
 mod run;
 mod scenario;

@@ -71,6 +71,9 @@ pub(crate) async fn run(case: &Case) -> Result<String, String> {
     for fault in &case.invocations {
         world.faults.doom(fault.clone());
     }
+    if let Some(job) = &case.meanwhile {
+        world.plan_during_stall(job.clone());
+    }
     case.scenario.begin(&world);
     if let Some((entered, interruption)) = case.interruption {
         interrupt(&world, entered, interruption).await;

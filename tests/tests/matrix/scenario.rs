@@ -45,9 +45,13 @@ impl Scenario {
     ];
 
     pub(crate) fn settings(self) -> Settings {
-        match self {
+        let settings = match self {
             Self::Failing | Self::Kept => Settings::failing(),
             _ => Settings::default(),
+        };
+        Settings {
+            keep_failed_minutes: 3,
+            ..settings
         }
     }
 
