@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
-use haulout_local::stack::{self, Stack, StackError, StackOptions};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use haulout_local::stack::{self, GuardRails, Stack, StackError, StackOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -37,6 +37,27 @@ struct Start {
     /// How many times faster than real time simulated machines, state machine waits and schedules are
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
+    /// What callers may launch
+    #[arg(long, value_enum, default_value_t = Rails::Off)]
+    guard_rails: Rails,
+}
+
+/// Guard rails by name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Rails {
+    /// Anything
+    Off,
+    /// t3.micro and t4g.micro, with Amazon Linux 2023
+    FreeTier,
+}
+
+impl From<Rails> for GuardRails {
+    fn from(rails: Rails) -> Self {
+        match rails {
+            Rails::Off => Self::Off,
+            Rails::FreeTier => Self::FreeTier,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +114,7 @@ async fn run(start: Start, state_dir: PathBuf) -> Result<ExitCode, StackError> {
     let options = StackOptions {
         port: start.port,
         speed: start.speed,
+        parameters: GuardRails::from(start.guard_rails).parameters(),
         progress: Arc::new(say),
         ..StackOptions::new(&state_dir)
     };

@@ -1,15 +1,16 @@
-//! The simulator's own interface, below `/_sim/`: its state, faults, capacity, interruptions.
+//! The simulator's own interface, below `/_sim/`: its state, faults, what is scarce, interruptions.
 
 use std::sync::Arc;
 
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::config::Capacity;
 use super::error::InterruptError;
-use super::http::{Answer, json_answer};
+use super::lifecycle::Interruption;
+use super::reply::{Answer, json_answer};
 use super::server::Shared;
 use super::{fault_body, lifecycle, snapshot};
 
@@ -33,9 +34,36 @@ pub(super) async fn answer(
             shared.lock().faults.clear();
             shown(StatusCode::OK, &json!({ "faults": [] }))
         }
-        (&Method::PUT, "capacity") => set_capacity(shared, body),
+        (&Method::PUT, "capacity") => set(
+            body,
+            "a list of zone, instance_type, market, limit",
+            |rows| {
+                shared.lock().limits.capacity = rows;
+            },
+        ),
+        (&Method::PUT, "spot-prices") => {
+            set(body, "a list of zone, instance_type, price", |rows| {
+                shared.lock().limits.spot_prices = rows;
+            })
+        }
+        (&Method::PUT, "spot-limit") => set(body, "a number of instances, or null", |limit| {
+            shared.lock().limits.spot_instances = limit;
+        }),
+        (&Method::PUT, "addresses") => set(body, "an object of subnet ids and numbers", |rows| {
+            shared.lock().limits.addresses = rows;
+        }),
         (&Method::POST, _) if path.starts_with("interrupt/") => {
-            match interrupt(shared, path.trim_start_matches("interrupt/")).await {
+            let id = path.trim_start_matches("interrupt/");
+            let because = if body.is_empty() {
+                Ok(Interruption::NoCapacity)
+            } else {
+                serde_json::from_slice(body)
+            };
+            let Ok(because) = because else {
+                let text = "the body may be \"no-capacity\" or \"price\"";
+                return refused(StatusCode::BAD_REQUEST, text);
+            };
+            match interrupt(shared, id, because).await {
                 Ok(()) => shown(
                     StatusCode::ACCEPTED,
                     &json!({ "status": "marked-for-termination" }),
@@ -46,14 +74,16 @@ pub(super) async fn answer(
                 Err(error) => refused(StatusCode::CONFLICT, &error.to_string()),
             }
         }
-        (_, "state" | "faults" | "capacity") => refused(
-            StatusCode::METHOD_NOT_ALLOWED,
-            &format!("{method} is not allowed on /_sim/{path}"),
-        ),
+        (_, "state" | "faults" | "capacity" | "spot-prices" | "spot-limit" | "addresses") => {
+            refused(
+                StatusCode::METHOD_NOT_ALLOWED,
+                &format!("{method} is not allowed on /_sim/{path}"),
+            )
+        }
         _ => refused(
             StatusCode::NOT_FOUND,
             "there are GET /_sim/state, GET, POST and DELETE /_sim/faults, PUT /_sim/capacity, \
-             POST /_sim/interrupt/{instance-id}",
+             PUT /_sim/spot-prices, PUT /_sim/spot-limit, PUT /_sim/addresses, POST /_sim/interrupt/{instance-id}",
         ),
     }
 }
@@ -73,22 +103,28 @@ fn arm(shared: &Shared, body: &[u8]) -> Answer {
     }
 }
 
-/// Replaces the limits by those in the body: `[{"zone", "instance_type", "limit"}]`.
-fn set_capacity(shared: &Shared, body: &[u8]) -> Answer {
-    match serde_json::from_slice::<Vec<Capacity>>(body) {
-        Ok(capacity) => {
-            shared.lock().capacity.clone_from(&capacity);
-            shown(StatusCode::OK, &json!({ "capacity": capacity }))
+/// Replaces something by what is in the body, and shows it.
+fn set<T: DeserializeOwned + Serialize>(
+    body: &[u8],
+    expected: &str,
+    replace: impl FnOnce(T),
+) -> Answer {
+    match serde_json::from_slice::<T>(body) {
+        Ok(value) => {
+            let answer = shown(StatusCode::OK, &value);
+            replace(value);
+            answer
         }
-        Err(error) => refused(
-            StatusCode::BAD_REQUEST,
-            &format!("a list of zone, instance_type, limit: {error}"),
-        ),
+        Err(error) => refused(StatusCode::BAD_REQUEST, &format!("{expected}: {error}")),
     }
 }
 
 /// Gives a spot instance its notice.
-pub(super) async fn interrupt(shared: &Shared, instance_id: &str) -> Result<(), InterruptError> {
+pub(super) async fn interrupt(
+    shared: &Shared,
+    instance_id: &str,
+    because: Interruption,
+) -> Result<(), InterruptError> {
     let now = shared.config.clock.now();
     {
         let mut state = shared.lock();
@@ -101,7 +137,7 @@ pub(super) async fn interrupt(shared: &Shared, instance_id: &str) -> Result<(), 
         if instance.running_since(now).is_none() || instance.interrupted_at.is_some() {
             return Err(InterruptError::NotRunning(instance_id.to_owned()));
         }
-        lifecycle::interrupt(instance, now, &shared.config);
+        lifecycle::interrupt(instance, because, now, &shared.config);
         world.touch();
     }
     shared.announce();

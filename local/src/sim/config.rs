@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::image::Image;
+use super::limits::Capacity;
 use super::{Clock, Executor, LAUNCH_TEMPLATE_ID};
 
 /// The account and region that simulated resources belong to. The account is the one of AWS's own examples.
@@ -12,11 +12,6 @@ pub(super) const ACCOUNT_ID: &str = "123456789012";
 pub(super) const REGION: &str = "us-east-1";
 pub(super) const VPC_ID: &str = "vpc-0a1b2c3d4e5f60001";
 pub(super) const DEFAULT_SECURITY_GROUP: &str = "sg-0a1b2c3d4e5f60001";
-
-/// Root volume size of the seeded Amazon Linux images, in GiB.
-const LINUX_ROOT_GIB: u32 = 8;
-/// Root volume size of the seeded deep-learning image, in GiB.
-const DEEP_LEARNING_ROOT_GIB: u32 = 75;
 
 /// Settings of a simulator. Durations are simulated time unless said otherwise.
 #[derive(Clone, Debug)]
@@ -63,6 +58,8 @@ pub struct SimConfig {
     pub security_groups: Vec<String>,
     /// The key pairs' names.
     pub key_names: Vec<String>,
+    /// The instance profiles' names; a `*` at the end stands for any ending.
+    pub instance_profiles: Vec<String>,
     /// Launch templates that exist from the start.
     pub launch_templates: Vec<LaunchTemplateSeed>,
     /// Limits by zone and type; what is not listed is unlimited.
@@ -93,54 +90,11 @@ impl SimConfig {
             images: Image::seeded(),
             subnets: Subnet::seeded(),
             security_groups: vec![DEFAULT_SECURITY_GROUP.into()],
-            key_names: vec!["haulout-local".into()],
+            key_names: vec!["haulout-local".into(), "my_ec2_keypair".into()],
+            instance_profiles: vec!["haulout*".into()],
             launch_templates: vec![LaunchTemplateSeed::default()],
             capacity: Vec::new(),
         }
-    }
-}
-
-/// An Amazon machine image.
-#[derive(Clone, Debug)]
-pub struct Image {
-    /// `ami-` and 17 hexadecimal digits.
-    pub id: String,
-    /// Its name, as DescribeImages filters it.
-    pub name: String,
-    /// `x86_64` or `arm64`.
-    pub architecture: String,
-    /// Size of its root snapshot in GiB; a smaller volume is refused.
-    pub root_gib: u32,
-    /// The public Systems Manager parameter that names it, if any.
-    pub parameter: Option<String>,
-}
-
-impl Image {
-    fn seeded() -> Vec<Self> {
-        let linux = |id: &str, architecture: &str| Self {
-            id: id.into(),
-            name: format!("al2023-ami-2023.9.20251105.0-kernel-6.1-{architecture}"),
-            architecture: architecture.into(),
-            root_gib: LINUX_ROOT_GIB,
-            parameter: Some(format!(
-                "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
-            )),
-        };
-        let deep_learning = Self {
-            id: "ami-0a1b2c3d4e5f60003".into(),
-            name: "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.8 (Amazon Linux 2023) 20251107".into(),
-            architecture: "x86_64".into(),
-            root_gib: DEEP_LEARNING_ROOT_GIB,
-            parameter: Some(
-                "/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.8-amazon-linux-2023/latest/ami-id"
-                    .into(),
-            ),
-        };
-        vec![
-            linux("ami-0a1b2c3d4e5f60001", "x86_64"),
-            linux("ami-0a1b2c3d4e5f60002", "arm64"),
-            deep_learning,
-        ]
     }
 }
 
@@ -199,16 +153,4 @@ impl Default for LaunchTemplateSeed {
                 .collect(),
         }
     }
-}
-
-/// How many instances of a type fit into a zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Capacity {
-    /// The zone, e.g. `us-east-1a`; `*` stands for each.
-    pub zone: String,
-    /// The type, e.g. `g5.xlarge`; `*` stands for each.
-    pub instance_type: String,
-    /// How many may exist (pending to stopped) at once.
-    pub limit: u32,
 }

@@ -9,9 +9,10 @@ use thiserror::Error;
 /// A fault to be armed. It strikes the next `times` requests (or machines) that it fits, then is spent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
-    /// `ec2`, `ssm`, or `machine` for a machine's own behaviour.
+    /// `ec2`, `ssm`, `cloudwatch`, or `machine` for a machine's own behaviour.
     pub service: String,
-    /// The action, e.g. `RunInstances`, or `*` for each; of a machine `boot`, `register`, `status` or `command`.
+    /// The action, e.g. `RunInstances`, or `*` for each; of a machine `boot`, `register`, `status` (at a launch or a
+    /// start), `stop` or `command`.
     pub action: String,
     /// An AWS error code, `lost_response` (the connection is closed without an answer) or `hang` (no answer for
     /// `delay_ms`, then the connection is closed); absent: only the delay. Of a machine `never`, `slow`, `dies`, `hang`.
@@ -27,7 +28,7 @@ pub struct Fault {
     pub matching: Option<Match>,
     /// Wait before the answer (real milliseconds), or how much later a slow machine is (simulated milliseconds).
     pub delay_ms: Option<u64>,
-    /// The state reason's code of a machine that dies while booting.
+    /// The state reason's code of a machine that dies while booting: at a launch it is terminated, at a start stopped.
     pub reason: Option<String>,
 }
 

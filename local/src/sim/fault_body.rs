@@ -4,13 +4,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::fault::{Fault, FaultError, Match};
-use super::{ec2, ssm};
+use super::{cloudwatch, ec2, ssm};
 
 /// Machine actions, and the errors each may have.
-const MACHINE: [(&str, &[&str]); 4] = [
+const MACHINE: [(&str, &[&str]); 5] = [
     ("boot", &["never", "slow", "dies"]),
     ("register", &["never", "slow"]),
     ("status", &["never", "slow"]),
+    ("stop", &["never", "slow"]),
     ("command", &["never", "slow", "dies", "hang"]),
 ];
 
@@ -59,9 +60,16 @@ pub(super) fn check(fault: &Fault) -> Result<(), FaultError> {
             fault,
             &ssm::ACTIONS.iter().map(|a| a.name).collect::<Vec<_>>(),
         ),
+        "cloudwatch" => check_call(
+            fault,
+            &cloudwatch::ACTIONS
+                .iter()
+                .map(|a| a.name)
+                .collect::<Vec<_>>(),
+        ),
         other => Err(wrong(
             "service",
-            format!("'{other}' is not simulated; known are ec2, ssm, machine"),
+            format!("'{other}' is not simulated; known are ec2, ssm, cloudwatch, machine"),
         )),
     }
 }

@@ -5,14 +5,19 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::clock::Clock;
-use super::config::{Capacity, SimConfig};
+use super::config::SimConfig;
 use super::error::{InterruptError, SimError};
+use super::events::{self, Event, EventStream};
 use super::exec::{Executor, kill_machines, prepare_machines_dir};
 use super::fault::{Fault, FaultError};
+use super::image::Image;
+use super::lifecycle::Interruption;
+use super::limits::{Capacity, Limits, SpotPrice};
 use super::persist::{self, Saver};
 use super::server::Shared;
 use super::snapshot::{self, Snapshot};
@@ -58,7 +63,11 @@ impl Sim {
         let port = listener.local_addr().map_err(bind)?.port();
         let state = State {
             world,
-            capacity: config.capacity.clone(),
+            limits: Limits {
+                capacity: config.capacity.clone(),
+                ..Limits::default()
+            },
+            images: config.images.clone(),
             ..State::default()
         };
         let shared = Arc::new(Shared::new(config, state, saver));
@@ -94,6 +103,7 @@ fn load(config: &SimConfig) -> Result<(Option<Saver>, World, Vec<InvocationKey>)
         kill_machines(&with_processes(&world));
         to_begin = persist::revive(&mut world, config.clock.now(), config.clock.wall());
     }
+    ec2::seed_groups(&mut world, &config.security_groups);
     for seed in &config.launch_templates {
         ec2::seed(&mut world, seed, config.clock.wall()).map_err(|error| {
             SimError::LaunchTemplate {
@@ -162,14 +172,62 @@ impl SimHandle {
         self.shared.lock().faults.clear();
     }
 
+    /// Replaces the images, as when a new one is published.
+    pub fn set_images(&self, images: Vec<Image>) {
+        self.shared.lock().images = images;
+    }
+
     /// Replaces the limits of capacity.
     pub fn set_capacity(&self, capacity: Vec<Capacity>) {
-        self.shared.lock().capacity = capacity;
+        self.shared.lock().limits.capacity = capacity;
+    }
+
+    /// Lets a subnet have that many addresses, those taken by instances included; without this, it never runs out.
+    pub fn set_addresses(&self, subnet_id: &str, addresses: u32) {
+        let mut state = self.shared.lock();
+        state.limits.addresses.insert(subnet_id.into(), addresses);
+    }
+
+    /// Replaces the spot prices that are not the usual ones; of several that fit a zone and type the last holds.
+    pub fn set_spot_prices(&self, prices: Vec<SpotPrice>) {
+        self.shared.lock().limits.spot_prices = prices;
+    }
+
+    /// Limits the spot instances that there may be at once; `None` lifts the limit.
+    pub fn set_spot_limit(&self, limit: Option<u32>) {
+        self.shared.lock().limits.spot_instances = limit;
+    }
+
+    /// Gives a spot instance its notice, because EC2 needs the capacity.
+    pub async fn interrupt(&self, instance_id: &str) -> Result<(), InterruptError> {
+        self.interrupt_because(instance_id, Interruption::NoCapacity)
+            .await
     }
 
     /// Gives a spot instance its notice.
-    pub async fn interrupt(&self, instance_id: &str) -> Result<(), InterruptError> {
-        admin::interrupt(&self.shared, instance_id).await
+    pub async fn interrupt_because(
+        &self,
+        instance_id: &str,
+        because: Interruption,
+    ) -> Result<(), InterruptError> {
+        admin::interrupt(&self.shared, instance_id, because).await
+    }
+
+    /// Gives out the events due by `now` (simulated time) that were not given out yet, in order; none of the future.
+    pub fn events_due(&self, now: Timestamp) -> Vec<Event> {
+        let world = &mut self.shared.lock().world;
+        events::take_due(world, &self.shared.config.clock, now)
+    }
+
+    /// When the next event is due (simulated time), as far as is known now.
+    pub fn next_event(&self) -> Option<Timestamp> {
+        events::next(&self.shared.lock().world)
+    }
+
+    /// Events as they become due, for a clock that runs. Each is given out once, here or by
+    /// [`SimHandle::events_due`].
+    pub fn events(&self) -> EventStream {
+        EventStream::new(&self.shared)
     }
 
     /// Does at once what the clock's passing asks for (processes and files of machines that ended), and waits for it.

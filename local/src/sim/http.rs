@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HOST, ORIGIN};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -17,15 +17,17 @@ use tokio::task::JoinSet;
 use super::answer::ApiError;
 use super::armed::Target;
 use super::handle::note_panic;
+use super::reply::{
+    Answer, amz_json_answer, cbor_answer, cloudwatch_error, ec2_error, json_answer, ssm_error,
+    xml_answer,
+};
 use super::route::{Routed, Unroutable, route};
 use super::server::Shared;
 use super::strike::Strike;
-use super::{admin, ec2, ids, ssm};
+use super::{admin, cloudwatch, ec2, ids, ssm};
 
 /// The largest request; AWS's own limits are smaller.
 const MAX_BODY: usize = 2 * 1_024 * 1_024;
-
-pub(super) type Answer = Response<Full<Bytes>>;
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, Error)]
@@ -88,7 +90,7 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Answ
     if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
         return Ok(admin::answer(shared, &head.method, path, &body).await);
     }
-    match route(&head.headers, &body) {
+    match route(head.uri.path(), &head.headers, &body) {
         Ok(Routed::Ec2 { action, params }) => {
             let result = || perform_ec2(shared, &action, &params);
             with_faults(
@@ -113,6 +115,19 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Answ
             )
             .await
         }
+        Ok(Routed::CloudWatch { action, body }) => {
+            let result = || perform_cloudwatch(shared, &action, &body);
+            with_faults(
+                shared,
+                "cloudwatch",
+                &action,
+                &Target::Json(&body),
+                result,
+                cloudwatch_error,
+            )
+            .await
+        }
+        Err(Unroutable::CloudWatch(error)) => Ok(cloudwatch_error(&error)),
         Err(Unroutable::Ec2(error)) => Ok(ec2_error(&error)),
         Err(Unroutable::Ssm(error)) => Ok(ssm_error(&error)),
         Err(Unroutable::Other(text)) => Ok(json_answer(
@@ -197,6 +212,17 @@ async fn perform_ssm(shared: &Arc<Shared>, name: &str, body: &Value) -> Answer {
     }
 }
 
+async fn perform_cloudwatch(shared: &Arc<Shared>, name: &str, body: &Value) -> Answer {
+    let Some(action) = cloudwatch::action(name) else {
+        let message = format!("The action {name} is not simulated.");
+        return cloudwatch_error(&ApiError::client("InvalidAction", message));
+    };
+    match shared.cloudwatch(action, body).await {
+        Ok(content) => cbor_answer(StatusCode::OK, content),
+        Err(error) => cloudwatch_error(&error),
+    }
+}
+
 /// A web page that this computer's browser shows must not reach machines that run commands here: browsers name the
 /// page's origin, and a page that points its own name at loopback is betrayed by the Host header.
 fn refuse_foreign(headers: &HeaderMap) -> Option<&'static str> {
@@ -212,63 +238,4 @@ fn refuse_foreign(headers: &HeaderMap) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-fn ec2_error(error: &ApiError) -> Answer {
-    let request_id = ids::uuid();
-    xml_answer(
-        status(error),
-        ec2::error_response(error, &request_id),
-        &request_id,
-    )
-}
-
-fn ssm_error(error: &ApiError) -> Answer {
-    amz_json_answer(
-        status(error),
-        &json!({ "__type": error.code, "message": error.message }),
-    )
-}
-
-fn status(error: &ApiError) -> StatusCode {
-    StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST)
-}
-
-fn xml_answer(status: StatusCode, text: String, request_id: &str) -> Answer {
-    with_type(status, text.into(), "text/xml;charset=UTF-8", request_id)
-}
-
-fn amz_json_answer(status: StatusCode, body: &Value) -> Answer {
-    with_type(
-        status,
-        body.to_string().into(),
-        "application/x-amz-json-1.1",
-        &ids::uuid(),
-    )
-}
-
-pub(super) fn json_answer(status: StatusCode, body: &Value) -> Answer {
-    with_type(
-        status,
-        body.to_string().into(),
-        "application/json",
-        &ids::uuid(),
-    )
-}
-
-fn with_type(
-    status: StatusCode,
-    body: Bytes,
-    content_type: &'static str,
-    request_id: &str,
-) -> Answer {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Ok(request_id) = HeaderValue::from_str(request_id) {
-        answer.headers_mut().insert("x-amzn-requestid", request_id);
-    }
-    answer
 }

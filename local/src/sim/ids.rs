@@ -26,6 +26,16 @@ pub(super) fn uuid() -> String {
         .to_string()
 }
 
+/// The UUID that belongs to `text`, always the same.
+pub(super) fn uuid_of(text: &str) -> String {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
+}
+
 /// Whether `id` is `prefix` and 8 or 17 hexadecimal digits, as EC2 demands before it looks an id up.
 pub(super) fn is_resource(id: &str, prefix: &str) -> bool {
     id.strip_prefix(prefix).is_some_and(|rest| {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::after;
 use super::ec2::LaunchSpec;
+use super::lifecycle::Interruption;
 
 pub(super) type Tags = BTreeMap<String, String>;
 
@@ -74,6 +75,13 @@ pub(super) struct Transition {
 pub(super) struct Volume {
     pub(super) id: String,
     pub(super) device: String,
+    /// In GiB.
+    #[serde(default)]
+    pub(super) size_gib: u32,
+    #[serde(default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) encrypted: bool,
     pub(super) delete_on_termination: bool,
     pub(super) tags: Tags,
 }
@@ -103,6 +111,11 @@ impl Ping {
     }
 }
 
+/// The root device of an instance kept by a simulator that had one for all.
+fn usual_root_device() -> String {
+    "/dev/xvda".into()
+}
+
 /// An instance, from its launch until some time after it is gone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Instance {
@@ -114,6 +127,8 @@ pub(super) struct Instance {
     pub(super) client_token: Option<String>,
     pub(super) spec: LaunchSpec,
     pub(super) architecture: String,
+    #[serde(default = "usual_root_device")]
+    pub(super) root_device: String,
     pub(super) zone: String,
     pub(super) subnet_id: String,
     /// The first three octets of its private address.
@@ -128,9 +143,19 @@ pub(super) struct Instance {
     pub(super) changeable_from: Timestamp,
     pub(super) timeline: Vec<Transition>,
     pub(super) habits: Habits,
+    /// Its agent had registered before it was started last.
+    #[serde(default)]
+    pub(super) was_registered: bool,
     /// How often it was started; each time brings another public address.
     pub(super) boots: u32,
     pub(super) interrupted_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) interrupted_because: Option<Interruption>,
+    /// How many of its transitions EventBridge was told, and whether of its interruption.
+    #[serde(default)]
+    pub(super) told: usize,
+    #[serde(default)]
+    pub(super) warned: bool,
     /// Since when it ran when a command began on it: there may be processes of that time.
     pub(super) processes_since: Option<Timestamp>,
     /// Its directory exists.
@@ -177,23 +202,27 @@ impl Instance {
     /// Whether the agent has registered, and whether it answers now; `None` before its first registration and once the
     /// instance is terminated.
     pub(super) fn ping(&self, now: Timestamp) -> Option<Ping> {
-        let delay = self.habits.registration?;
         if self.state(now) == State::Terminated {
             return None;
         }
+        let delay = self.habits.registration;
+        let registered_by = |since, by| delay.is_some_and(|delay| after(since, delay) <= by);
         if self
             .running_since(now)
-            .is_some_and(|since| after(since, delay) <= now)
+            .is_some_and(|since| registered_by(since, now))
         {
             return Some(Ping::Online);
         }
-        let registered_before =
-            self.timeline
-                .iter()
-                .zip(self.timeline.iter().skip(1))
-                .any(|(from, to)| {
-                    from.state == State::Running && to.at <= now && after(from.at, delay) <= to.at
-                });
+        let since_boot = self
+            .timeline
+            .iter()
+            .rposition(|t| t.state == State::Pending && t.at <= now)
+            .unwrap_or(0);
+        let this_time = self.timeline.iter().skip(since_boot);
+        let registered_before = self.was_registered
+            || this_time.clone().zip(this_time.skip(1)).any(|(from, to)| {
+                from.state == State::Running && to.at <= now && registered_by(from.at, to.at)
+            });
         registered_before.then_some(Ping::ConnectionLost)
     }
 

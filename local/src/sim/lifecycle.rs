@@ -5,10 +5,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::clock::after;
 use super::config::SimConfig;
-use super::instance::{Instance, Reason, State, Transition};
+use super::instance::{Habits, Instance, Reason, State, Transition};
+
+/// The reason of an end that a caller asked for.
+pub(super) const USER_SHUTDOWN: &str = "Client.UserInitiatedShutdown";
+/// The reason of a spot instance that EC2 took back.
+pub(super) const SPOT_TERMINATION: &str = "Server.SpotInstanceTermination";
 
 /// What happens between `pending` and `running`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,25 +48,38 @@ pub(super) fn launched(now: Timestamp, boot: &Boot) -> Vec<Transition> {
     timeline
 }
 
-/// From stopped to running again.
-pub(super) fn start(instance: &mut Instance, now: Timestamp, wall: Timestamp, config: &SimConfig) {
-    plan(
-        instance,
-        transition(now, State::Pending, Some(plain("pending"))),
-        transition(after(now, config.boot_delay), State::Running, None),
-    );
+/// From stopped to running again, or back to stopped when it dies on the way.
+pub(super) fn start(
+    instance: &mut Instance,
+    boot: &Boot,
+    habits: Habits,
+    now: Timestamp,
+    wall: Timestamp,
+) {
+    instance.was_registered = instance.ping(now).is_some();
+    instance.habits = habits;
+    let first = transition(now, State::Pending, Some(plain("pending")));
+    let then = match boot {
+        Boot::Runs(delay) => Some(transition(after(now, *delay), State::Running, None)),
+        Boot::Never => None,
+        Boot::Dies(delay, reason) => Some(transition(
+            after(now, *delay),
+            State::Stopped,
+            Some(reason.clone()),
+        )),
+    };
+    plan(instance, first, then);
     instance.boots += 1;
     instance.launch_time = wall;
 }
 
-/// From running to stopped.
-pub(super) fn stop(instance: &mut Instance, now: Timestamp, config: &SimConfig) {
+/// From running to stopped, after `delay`; without one it never gets there.
+pub(super) fn stop(instance: &mut Instance, delay: Option<Duration>, now: Timestamp) {
     let reason = user_initiated();
-    plan(
-        instance,
-        transition(now, State::Stopping, Some(reason.clone())),
-        transition(after(now, config.stop_delay), State::Stopped, Some(reason)),
-    );
+    let stopped =
+        delay.map(|delay| transition(after(now, delay), State::Stopped, Some(reason.clone())));
+    let stopping = transition(now, State::Stopping, Some(reason));
+    plan(instance, stopping, stopped);
 }
 
 /// To terminated, on the caller's wish.
@@ -73,18 +92,30 @@ pub(super) fn die(instance: &mut Instance, at: Timestamp, config: &SimConfig) {
     end(instance, at, config, reason("Server.InternalError"));
 }
 
+/// Why EC2 takes a spot instance back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interruption {
+    /// It needs the capacity.
+    NoCapacity,
+    /// The spot price rose above the most that was offered.
+    Price,
+}
+
 /// A spot interruption: EC2 gives notice, then takes the instance.
-pub(super) fn interrupt(instance: &mut Instance, now: Timestamp, config: &SimConfig) {
+pub(super) fn interrupt(
+    instance: &mut Instance,
+    because: Interruption,
+    now: Timestamp,
+    config: &SimConfig,
+) {
     instance.interrupted_at = Some(now);
-    let reason = Reason {
-        code: "Server.SpotInstanceTermination".into(),
-        message: "Server.SpotInstanceTermination: Spot instance termination".into(),
-    };
+    instance.interrupted_because = Some(because);
     end(
         instance,
         after(now, config.interruption_notice),
         config,
-        reason,
+        reason(SPOT_TERMINATION),
     );
 }
 
@@ -92,20 +123,20 @@ fn end(instance: &mut Instance, at: Timestamp, config: &SimConfig, reason: Reaso
     plan(
         instance,
         transition(at, State::ShuttingDown, Some(reason.clone())),
-        transition(
+        Some(transition(
             after(at, config.terminate_delay),
             State::Terminated,
             Some(reason),
-        ),
+        )),
     );
 }
 
 /// Writes `first` and what follows it, in place of whatever was planned for later. What lies at the same instant stays:
 /// on a manual clock a launch and its termination may share one.
-fn plan(instance: &mut Instance, first: Transition, then: Transition) {
+fn plan(instance: &mut Instance, first: Transition, then: Option<Transition>) {
     instance.timeline.retain(|t| t.at <= first.at);
     instance.timeline.push(first);
-    instance.timeline.push(then);
+    instance.timeline.extend(then);
 }
 
 /// The reason with `code`, in the words EC2 has for it.
@@ -114,8 +145,9 @@ pub(super) fn reason(code: &str) -> Reason {
         "Client.VolumeLimitExceeded" => "Volume limit exceeded",
         "Client.InternalError" => "Client error on launch",
         "Server.InsufficientInstanceCapacity" => {
-            "There is not enough capacity to launch the instance"
+            "There was insufficient capacity available to satisfy the launch request"
         }
+        SPOT_TERMINATION => "Spot instance termination",
         _ => "Internal error on launch",
     };
     Reason {
@@ -126,7 +158,7 @@ pub(super) fn reason(code: &str) -> Reason {
 
 fn user_initiated() -> Reason {
     Reason {
-        code: "Client.UserInitiatedShutdown".into(),
+        code: USER_SHUTDOWN.into(),
         message: "Client.UserInitiatedShutdown: User initiated shutdown".into(),
     }
 }

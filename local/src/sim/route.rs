@@ -1,20 +1,23 @@
-//! Which service and action a request is for. Both protocols share one port.
+//! Which service and action a request is for. All protocols share one port.
 
 use hyper::HeaderMap;
 use serde_json::Value;
 
 use super::answer::ApiError;
+use super::cloudwatch;
 use super::ec2::Params;
 
 /// The version parameter of EC2's API.
 const EC2_VERSION: &str = "2016-11-15";
 const SSM_TARGET: &str = "AmazonSSM.";
+const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/";
 
 /// A request, read as far as its action.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Routed {
     Ec2 { action: String, params: Params },
     Ssm { action: String, body: Value },
+    CloudWatch { action: String, body: Value },
 }
 
 /// A request that is for nobody, in the words of the service it seems meant for.
@@ -22,14 +25,27 @@ pub(super) enum Routed {
 pub(super) enum Unroutable {
     Ec2(ApiError),
     Ssm(ApiError),
+    CloudWatch(ApiError),
     /// Not a request of any service here.
     Other(String),
 }
 
-/// Systems Manager names its target in a header; EC2 its action in the form. The signature is not checked, but what it
+/// Systems Manager names its target in a header, CloudWatch its operation in the path, EC2 its action in the form. The signature is not checked, but what it
 /// says of the service tells other services' requests apart.
-pub(super) fn route(headers: &HeaderMap, body: &[u8]) -> Result<Routed, Unroutable> {
+pub(super) fn route(path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Routed, Unroutable> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(action) = path.strip_prefix(CLOUDWATCH_PATH) {
+        let body = cloudwatch::read(body).map_err(|error| {
+            Unroutable::CloudWatch(ApiError::client(
+                "SerializationException",
+                error.to_string(),
+            ))
+        })?;
+        return Ok(Routed::CloudWatch {
+            action: action.to_owned(),
+            body,
+        });
+    }
     if let Some(target) = header("x-amz-target") {
         let Some(action) = target.strip_prefix(SSM_TARGET) else {
             return Err(Unroutable::Other(format!(
@@ -63,10 +79,10 @@ pub(super) fn route(headers: &HeaderMap, body: &[u8]) -> Result<Routed, Unroutab
         }
         (true, None, _) => Err(Unroutable::Ec2(ApiError::client(
             "MissingAction",
-            "The request is missing an action. The simulator speaks EC2 and Systems Manager; see /_sim/state.",
+            "The request is missing an action. The simulator speaks EC2, Systems Manager and CloudWatch; see /_sim/state.",
         ))),
         (false, ..) => Err(Unroutable::Other(format!(
-            "the service {} is not simulated; ec2 and ssm are",
+            "the service {} is not simulated; ec2, ssm and monitoring are",
             signed_for.unwrap_or_default()
         ))),
     }
@@ -87,7 +103,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        route(&headers, body.as_bytes())
+        route("/", &headers, body.as_bytes())
     }
 
     const SCOPE: &str =
@@ -102,6 +118,17 @@ mod tests {
         assert!(matches!(ec2, Ok(Routed::Ec2 { action, .. }) if action == "RunInstances"));
         let ssm = with(&[("x-amz-target", "AmazonSSM.SendCommand")], "{\"a\":1}");
         assert!(matches!(ssm, Ok(Routed::Ssm { action, .. }) if action == "SendCommand"));
+    }
+
+    #[test]
+    fn cloudwatch_is_found_by_its_path() {
+        let path = "/service/GraniteServiceVersion20100801/operation/GetMetricData";
+        let routed = route(path, &HeaderMap::new(), &[0xa0]);
+        assert!(
+            matches!(routed, Ok(Routed::CloudWatch { action, .. }) if action == "GetMetricData")
+        );
+        let broken = route(path, &HeaderMap::new(), b"");
+        assert!(matches!(broken, Err(Unroutable::CloudWatch(_))));
     }
 
     #[test]

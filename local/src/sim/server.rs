@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::answer::ApiError;
 use super::clock::after;
+use super::cloudwatch::{self, CloudWatchAction};
 use super::config::SimConfig;
 use super::ec2::{self, Ec2Action, Params};
 use super::exec::{self, Executor, ScriptedCommand, head, told_stderr};
@@ -66,6 +67,16 @@ impl Shared {
         self.perform(|call| ssm::perform(action, call, body)).await
     }
 
+    /// Does a CloudWatch action.
+    pub(super) async fn cloudwatch(
+        self: &Arc<Self>,
+        action: &CloudWatchAction,
+        body: &Value,
+    ) -> Result<Vec<u8>, ApiError> {
+        self.perform(|call| cloudwatch::perform(action, call, body))
+            .await
+    }
+
     async fn perform<T>(
         self: &Arc<Self>,
         action: impl FnOnce(&mut Call<'_>) -> Result<T, ApiError>,
@@ -75,7 +86,8 @@ impl Shared {
             let State {
                 world,
                 faults,
-                capacity,
+                limits,
+                images,
                 ..
             } = &mut *state;
             let before = world.changes;
@@ -83,7 +95,8 @@ impl Shared {
             let result = action(&mut Call {
                 world,
                 faults,
-                capacity,
+                limits,
+                images,
                 config: &self.config,
                 now,
                 wall,

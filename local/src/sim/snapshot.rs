@@ -10,6 +10,7 @@ use super::config::SimConfig;
 use super::instance::Instance;
 use super::ssm::{Command, Invocation, status};
 use super::state::State;
+use super::stock::{self, SecurityGroupView, SpotRequestView, VolumeView};
 
 /// Everything at one instant.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +21,12 @@ pub struct Snapshot {
     pub launched: u64,
     /// The instances, oldest first; gone ones stay for a day.
     pub machines: Vec<MachineView>,
+    /// Volumes that exist: those of machines that are not terminated, and those that outlive theirs.
+    pub volumes: Vec<VolumeView>,
+    /// Security groups that callers made, oldest first.
+    pub security_groups: Vec<SecurityGroupView>,
+    /// Spot requests, oldest first.
+    pub spot_requests: Vec<SpotRequestView>,
     /// The commands on machines, oldest first.
     pub commands: Vec<CommandView>,
     /// Requests received, by service and action.
@@ -142,6 +149,9 @@ pub(super) fn take(state: &State, config: &SimConfig) -> Snapshot {
             .into_iter()
             .map(|instance| machine(instance, now, config))
             .collect(),
+        volumes: stock::volumes(&state.world, now),
+        security_groups: stock::security_groups(&state.world, now),
+        spot_requests: stock::spot_requests(&state.world, now),
         commands: commands
             .map(|(command, id, invocation)| view(command, id, invocation))
             .collect(),

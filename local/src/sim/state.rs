@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::armed::Faults;
 use super::clock::after;
-use super::config::{Capacity, SimConfig};
-use super::ec2::{LaunchTemplate, SpotRequest};
+use super::config::SimConfig;
+use super::ec2::{LaunchTemplate, SecurityGroup, SpotRequest};
+use super::image::Image;
 use super::instance::Instance;
+use super::limits::Limits;
 use super::ssm::{Command, InvocationKey};
 
 /// How long a client token is remembered after its instance ended: EC2 promises at least a day.
@@ -23,7 +25,8 @@ pub(super) struct State {
     pub(super) faults: Faults,
     /// Requests received, by service and action.
     pub(super) calls: BTreeMap<String, BTreeMap<String, u64>>,
-    pub(super) capacity: Vec<Capacity>,
+    pub(super) limits: Limits,
+    pub(super) images: Vec<Image>,
 }
 
 impl State {
@@ -44,11 +47,16 @@ pub(super) struct World {
     pub(super) instances: BTreeMap<String, Instance>,
     pub(super) templates: BTreeMap<String, LaunchTemplate>,
     pub(super) spot_requests: BTreeMap<String, SpotRequest>,
+    #[serde(default)]
+    pub(super) security_groups: BTreeMap<String, SecurityGroup>,
     pub(super) commands: BTreeMap<String, Command>,
     /// Idempotency: by action and client token.
     pub(super) tokens: BTreeMap<String, Token>,
     /// Instances ever launched; also the ordinal of the last one.
     pub(super) launched: u64,
+    /// Security groups ever made; also the ordinal of the last one.
+    #[serde(default)]
+    pub(super) groups_made: u64,
     /// Commands ever sent; also the ordinal of the last one.
     pub(super) sent: u64,
     /// Grows with every change: what tells that the state must be saved.
@@ -110,7 +118,8 @@ impl World {
 pub(super) struct Call<'a> {
     pub(super) world: &'a mut World,
     pub(super) faults: &'a mut Faults,
-    pub(super) capacity: &'a [Capacity],
+    pub(super) limits: &'a Limits,
+    pub(super) images: &'a [Image],
     pub(super) config: &'a SimConfig,
     /// Simulated time.
     pub(super) now: Timestamp,

@@ -125,7 +125,7 @@ impl Aws {
     pub(super) async fn invoke(
         &self,
         function: &str,
-        payload: &'static str,
+        payload: impl Into<Bytes>,
     ) -> Result<(), StackError> {
         let request = self
             .request(
@@ -138,6 +138,18 @@ impl Aws {
             "Invoke",
             &self.send("Invoke", request, payload.into()).await?,
         )
+    }
+
+    /// Whether a function is deployed.
+    pub(super) async fn function_exists(&self, function: &str) -> Result<bool, StackError> {
+        const CALL: &str = "GetFunction";
+        let path = format!("/2015-03-31/functions/{function}");
+        let request = self.request("lambda", Method::GET, &path);
+        let answer = self.send(CALL, request, Bytes::new()).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => accepted(CALL, &answer).map(|()| true),
+        }
     }
 
     fn request(&self, service: &'static str, method: Method, path: &str) -> Call {

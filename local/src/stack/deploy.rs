@@ -121,7 +121,7 @@ async fn upload(
             aws.put_object(BUCKET, &key, zip.into()).await?;
         }
         artifacts.insert(
-            package.binary.to_owned(),
+            package.binary.clone(),
             Artifact {
                 bucket: BUCKET,
                 key,

@@ -92,7 +92,7 @@ pub enum StackError {
     #[error("cargo built no binary {binary}; is it still a member of the workspace?")]
     NotBuilt {
         /// The binary.
-        binary: &'static str,
+        binary: String,
     },
     /// What cargo printed is not what cargo documents.
     #[error("cannot understand what cargo said about the workspace")]

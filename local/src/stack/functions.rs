@@ -13,13 +13,6 @@ use tokio::process::Command;
 use super::error::StackError;
 use super::helper::Helper;
 
-/// The functions' binaries, as template.yaml names them.
-pub(super) const BINARIES: [&str; 4] = [
-    "haulout-console",
-    "haulout-instances",
-    "haulout-provision",
-    "haulout-refresh",
-];
 /// Packages of older builds are removed when they were not made again for so long.
 const KEEP_PACKAGES: Duration = Duration::from_hours(24);
 
@@ -27,7 +20,7 @@ const KEEP_PACKAGES: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub(super) struct Package {
     /// The binary's name.
-    pub(super) binary: &'static str,
+    pub(super) binary: String,
     /// The zip; its name changes with its content.
     pub(super) zip: PathBuf,
 }
@@ -47,7 +40,8 @@ pub(super) async fn target_directory(root: &Path) -> Result<PathBuf, StackError>
 }
 
 /// Builds the functions as this program was built; cargo shows its progress itself.
-pub(super) async fn build(root: &Path) -> Result<Vec<(&'static str, PathBuf)>, StackError> {
+pub(super) async fn build(root: &Path) -> Result<Vec<(String, PathBuf)>, StackError> {
+    let binaries = binaries(root)?;
     // `--workspace` makes the features those of a build of everything, so that a test run's build is used again.
     let mut arguments = vec![
         "build",
@@ -58,23 +52,39 @@ pub(super) async fn build(root: &Path) -> Result<Vec<(&'static str, PathBuf)>, S
     if !cfg!(debug_assertions) {
         arguments.push("--release");
     }
-    arguments.extend(BINARIES.iter().flat_map(|binary| ["--bin", binary]));
+    arguments.extend(binaries.iter().flat_map(|binary| ["--bin", binary]));
     let (status, stdout) = cargo(root, &arguments).await?;
     if !status.success() {
         return Err(StackError::Build { status });
     }
     let built = executables(&stdout)?;
-    BINARIES
+    binaries
         .into_iter()
         .map(|binary| {
             let found = built
                 .iter()
-                .find(|path| path.file_stem().is_some_and(|name| name == binary));
-            found
-                .map(|path| (binary, path.clone()))
-                .ok_or(StackError::NotBuilt { binary })
+                .find(|path| path.file_stem().is_some_and(|name| name == binary.as_str()));
+            match found {
+                Some(path) => Ok((binary, path.clone())),
+                None => Err(StackError::NotBuilt { binary }),
+            }
         })
         .collect()
+}
+
+/// The functions' binaries, as template.yaml names them: one for each crate below `functions`.
+fn binaries(root: &Path) -> Result<Vec<String>, StackError> {
+    let folder = root.join("functions");
+    let mut binaries = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(StackError::file("read", &folder))? {
+        let entry = entry.map_err(StackError::file("read", &folder))?;
+        if entry.path().join("Cargo.toml").exists() {
+            let name = entry.file_name();
+            binaries.push(format!("haulout-{}", name.to_string_lossy()));
+        }
+    }
+    binaries.sort();
+    Ok(binaries)
 }
 
 /// The executables among cargo's messages (one JSON object a line).
@@ -122,7 +132,7 @@ fn cannot_run(program: String, source: std::io::Error) -> StackError {
 
 /// Makes the deployment packages under `cache`, those that are not there yet.
 pub(super) async fn package(
-    built: &[(&'static str, PathBuf)],
+    built: &[(String, PathBuf)],
     cache: &Path,
     helper: &Helper,
 ) -> Result<Vec<Package>, StackError> {
@@ -133,7 +143,10 @@ pub(super) async fn package(
         if !zip.exists() {
             make(executable, &zip, helper).await?;
         }
-        packages.push(Package { binary, zip });
+        packages.push(Package {
+            binary: binary.clone(),
+            zip,
+        });
     }
     remove_old(cache, &packages)?;
     Ok(packages)
@@ -220,6 +233,21 @@ mod tests {
         assert_eq!(
             executables(messages.as_bytes()).unwrap(),
             [PathBuf::from("/t/debug/haulout-console")]
+        );
+    }
+
+    #[test]
+    fn each_functions_crate_has_a_binary() {
+        let root = tempfile::tempdir().unwrap();
+        for crate_name in ["refresh", "console"] {
+            let folder = root.path().join("functions").join(crate_name);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("Cargo.toml"), "").unwrap();
+        }
+        fs::create_dir(root.path().join("functions/no-crate")).unwrap();
+        assert_eq!(
+            binaries(root.path()).unwrap(),
+            ["haulout-console", "haulout-refresh"]
         );
     }
 

@@ -11,8 +11,10 @@ mod deploy;
 mod dirs;
 mod emulator;
 mod error;
+mod events;
 mod front;
 mod functions;
+mod guard_rails;
 mod helper;
 mod http;
 mod options;
@@ -27,12 +29,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use error::StackError;
+pub use guard_rails::GuardRails;
 pub use http::HttpError;
 pub use options::{AdjustSim, Progress, StackOptions};
 
 use self::aws::Aws;
 use self::dirs::StateDir;
 use self::emulator::Emulator;
+use self::events::Delivery;
 use self::front::FrontDoor;
 use self::helper::Helper;
 use self::http::Http;
@@ -53,7 +57,7 @@ pub struct Addresses {
     pub aggregator_url: String,
     /// The Walrus publisher, for storing blobs.
     pub publisher_url: String,
-    /// The simulated machines: EC2 and Systems Manager, and the simulator's own calls under `/_sim`.
+    /// The simulated machines: EC2, Systems Manager and CloudWatch, and the simulator's own calls under `/_sim`.
     pub sim_url: String,
     /// The AWS emulator: everything else of AWS.
     pub aws_endpoint_url: String,
@@ -78,6 +82,7 @@ pub struct Stack {
     pub demo_blobs: DemoBlobs,
     front: FrontDoor,
     schedule: Option<Schedule>,
+    delivery: Option<Delivery>,
     emulator: Emulator,
     sim: SimHandle,
     walrus: Walrus,
@@ -171,11 +176,13 @@ impl Stack {
         };
         dirs::write_json(&dir.local_json(), &addresses)?;
         let schedule = schedule::start(&aws, &refresh, speed);
+        let delivery = events::start(&aws, &sim, &refresh).await?;
         Ok(Self {
             addresses,
             demo_blobs,
             front,
             schedule,
+            delivery,
             emulator,
             sim,
             walrus,
@@ -210,6 +217,7 @@ impl Stack {
         let Self {
             front,
             schedule,
+            delivery,
             emulator,
             sim,
             walrus,
@@ -217,7 +225,7 @@ impl Stack {
             ..
         } = self;
         front.close().await;
-        drop(schedule);
+        drop((schedule, delivery));
         // First the emulator, while its state machines still find the machines they ask for.
         let stopped = emulator.stop().await;
         sim.shutdown().await;
@@ -310,6 +318,8 @@ async fn start_sim(
             machines_dir: dir.machines(),
         },
     );
+    // The template makes the profile, and names it after itself.
+    config.instance_profiles = vec!["*".into()];
     config.state_file = Some(dir.sim_state());
     config.port = ports.sim.unwrap_or(0);
     if let Some(adjust) = adjust {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{Reservation, Tag};
 
-use super::{ARM, Lab, X86, code, filter, seeded};
+use super::{Lab, X86, code, filter, seeded};
 
 /// The ids of all instances that pass the filters.
 async fn found(lab: &Lab, filters: &[(&str, &[&str])]) -> Vec<String> {
@@ -303,64 +303,6 @@ async fn tags_are_made_and_listed() {
         tag(&lab, &id, &format!("k{n}"), "v").await;
     }
     assert_eq!(code(create(&id, "one too many").await), "TagLimitExceeded");
-}
-
-#[tokio::test]
-async fn images_and_the_parameters_that_name_them() {
-    let lab = Lab::new(|_| {}).await;
-    let images = lab
-        .ec2
-        .describe_images()
-        .owners("amazon")
-        .filters(filter("name", &["al2023-ami-*"]))
-        .send()
-        .await;
-    let images: Vec<_> = images
-        .unwrap()
-        .images()
-        .iter()
-        .map(|i| i.image_id().unwrap().to_owned())
-        .collect();
-    assert_eq!(images, [X86, ARM]);
-    let arm = lab
-        .ec2
-        .describe_images()
-        .image_ids(ARM)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(arm.images()[0].architecture().unwrap().as_str(), "arm64");
-    assert_eq!(
-        code(
-            lab.ec2
-                .describe_images()
-                .image_ids("ami-0123456789abcdef0")
-                .send()
-                .await
-        ),
-        "InvalidAMIID.NotFound"
-    );
-    for (architecture, image) in [("x86_64", X86), ("arm64", ARM)] {
-        let name = format!(
-            "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
-        );
-        let one = lab.ssm.get_parameter().name(&name).send().await.unwrap();
-        assert_eq!(one.parameter().unwrap().value(), Some(image));
-        let both = lab
-            .ssm
-            .get_parameters()
-            .names(&name)
-            .names("/none")
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(both.parameters()[0].value(), Some(image));
-        assert_eq!(both.invalid_parameters(), ["/none"]);
-    }
-    assert_eq!(
-        code(lab.ssm.get_parameter().name("/none").send().await),
-        "ParameterNotFound"
-    );
 }
 
 #[tokio::test]

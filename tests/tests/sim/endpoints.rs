@@ -117,6 +117,16 @@ async fn capacity_is_set_and_machines_are_interrupted_over_http() {
         400
     );
     assert_eq!(sim(&lab, "PUT", "capacity", &json!([])).await.0, 200);
+    let price = json!([{ "zone": "*", "instance_type": "*", "price": "0.5" }]);
+    for (path, good, bad) in [
+        ("spot-prices", price, json!([{ "zone": "*" }])),
+        ("spot-limit", json!(2), json!("two")),
+        ("spot-limit", json!(9), json!(-1)),
+        ("addresses", json!({ "subnet-1": 0 }), json!([])),
+    ] {
+        assert_eq!(sim(&lab, "PUT", path, &good).await.0, 200, "{path}");
+        assert_eq!(sim(&lab, "PUT", path, &bad).await.0, 400, "{path}");
+    }
     let id = lab.online("t").await;
     assert_eq!(
         sim(&lab, "POST", &format!("interrupt/{id}"), &Value::Null)

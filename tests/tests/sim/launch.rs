@@ -78,7 +78,7 @@ async fn what_the_call_says_overrides_the_template() {
         .block_device_mappings(volume)
         .iam_instance_profile(
             IamInstanceProfileSpecification::builder()
-                .name("other")
+                .name("haulout-other")
                 .build(),
         )
         .tag_specifications(tags(
@@ -120,6 +120,7 @@ async fn capacity_is_by_zone_and_type() {
     let limit = |zone: &str, limit| Capacity {
         zone: zone.into(),
         instance_type: "t3.medium".into(),
+        market: None,
         limit,
     };
     let lab =
@@ -147,6 +148,7 @@ async fn capacity_is_by_zone_and_type() {
     lab.sim.set_capacity(vec![Capacity {
         zone: "*".into(),
         instance_type: "*".into(),
+        market: None,
         limit: 1,
     }]);
     let two = lab

@@ -30,14 +30,26 @@ async fn a_restart_keeps_machines_commands_tokens_and_time() {
     let command = lab.send(&id, &["ok"]).await;
     lab.advance(100);
     lab.launch("last change").await;
+    lab.make_group("kept").await;
+    let told = lab.sim.events_due(lab.sim.clock().now());
+    assert!(!told.is_empty());
     let before = serde_json::to_value(lab.sim.state()).unwrap();
     lab.sim.shutdown().await;
 
     let lab = Lab::with(kept(directory.path())).await;
     let after = serde_json::to_value(lab.sim.state()).unwrap();
-    for part in ["now", "launched", "machines", "commands"] {
+    for part in [
+        "now",
+        "launched",
+        "machines",
+        "commands",
+        "volumes",
+        "security_groups",
+    ] {
         assert_eq!(after[part], before[part], "{part}");
     }
+    let again = lab.sim.events_due(lab.sim.clock().now());
+    assert_eq!(again, [], "an event is told once, restart or not");
     assert_eq!(lab.launch("t").await, id);
     assert_eq!(
         (

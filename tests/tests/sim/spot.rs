@@ -3,9 +3,10 @@
 use aws_sdk_ec2::types::{
     InstanceMarketOptionsRequest, MarketType, ResourceType, SpotInstanceType, SpotMarketOptions,
 };
-use haulout_local::sim::InterruptError;
+use haulout_local::sim::{InterruptError, Interruption};
 
 use super::launch::{one, tags};
+use super::scarcity::on_spot;
 use super::{Lab, code, seeded};
 
 #[tokio::test]
@@ -168,4 +169,33 @@ async fn cancelling_a_spot_request_leaves_its_instance() {
         code(cancel("sir-1").await),
         "InvalidSpotInstanceRequestID.Malformed"
     );
+}
+
+#[tokio::test]
+async fn a_closed_request_says_who_ended_it() {
+    let lab = Lab::new(|_| {}).await;
+    let launch = async || {
+        let run = on_spot(one(&lab).launch_template(seeded()), Some("0.5"));
+        let launched = run.send().await.unwrap();
+        launched.instances()[0].instance_id().unwrap().to_owned()
+    };
+    let (priced_out, ended) = (launch().await, launch().await);
+    lab.advance(12);
+    lab.sim
+        .interrupt_because(&priced_out, Interruption::Price)
+        .await
+        .unwrap();
+    lab.sim.interrupt(&ended).await.unwrap();
+    lab.terminate(&ended).await;
+    lab.advance(120);
+    let status = |id: &str| {
+        let requests = lab.sim.state().spot_requests;
+        let request = requests.iter().find(|r| r.instance_id == id).unwrap();
+        (request.state, request.status_code)
+    };
+    assert_eq!(
+        status(&priced_out),
+        ("closed", "instance-terminated-by-price")
+    );
+    assert_eq!(status(&ended), ("closed", "instance-terminated-by-user"));
 }

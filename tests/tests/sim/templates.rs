@@ -7,7 +7,8 @@ use aws_sdk_ec2::types::{
 };
 use haulout_local::sim::LAUNCH_TEMPLATE_ID;
 
-use super::{ARM, Lab, code};
+use super::launch::one;
+use super::{ARM, Lab, X86, code};
 
 fn data() -> RequestLaunchTemplateData {
     let volume = LaunchTemplateEbsBlockDeviceRequest::builder()
@@ -143,6 +144,67 @@ async fn templates_are_found_by_id_and_name() {
         .versions("9");
     assert_eq!(
         code(version.send().await),
+        "InvalidLaunchTemplateId.VersionNotFound"
+    );
+}
+
+#[tokio::test]
+async fn versions_are_added_and_the_default_one_changed() {
+    let lab = Lab::new(|_| {}).await;
+    let add = |token: &str| {
+        let data = RequestLaunchTemplateData::builder().instance_type("t3.large".into());
+        lab.ec2
+            .create_launch_template_version()
+            .launch_template_id(LAUNCH_TEMPLATE_ID)
+            .source_version("1")
+            .version_description("larger")
+            .launch_template_data(data.build())
+            .client_token(token)
+            .send()
+    };
+    let set_default = |version: &str| {
+        lab.ec2
+            .modify_launch_template()
+            .launch_template_id(LAUNCH_TEMPLATE_ID)
+            .default_version(version)
+            .send()
+    };
+    let launched_as = async |version: Option<&str>| {
+        let template = LaunchTemplateSpecification::builder()
+            .launch_template_id(LAUNCH_TEMPLATE_ID)
+            .set_version(version.map(Into::into));
+        let run = one(&lab).launch_template(template.build());
+        let launched = run.send().await.unwrap();
+        let instance = &launched.instances()[0];
+        let mut tags = instance.tags().iter();
+        let tag = tags.find(|tag| tag.key() == Some("aws:ec2launchtemplate:version"));
+        (
+            instance.instance_type().unwrap().to_string(),
+            tag.unwrap().value().unwrap().to_owned(),
+        )
+    };
+    let (medium, large) = (
+        ("t3.medium".to_owned(), "1".to_owned()),
+        ("t3.large".to_owned(), "2".to_owned()),
+    );
+    for _ in 0..2 {
+        let added = add("t").await.unwrap();
+        let version = added.launch_template_version().unwrap();
+        assert_eq!(version.version_number(), Some(2));
+        // What the new data does not say comes from the source.
+        let kept = version.launch_template_data().unwrap();
+        assert_eq!(kept.image_id(), Some(X86));
+    }
+    assert_eq!(launched_as(None).await, medium);
+    assert_eq!(launched_as(Some("$Default")).await, medium);
+    assert_eq!(launched_as(Some("$Latest")).await, large);
+    let changed = set_default("2").await.unwrap();
+    let template = changed.launch_template().unwrap();
+    assert_eq!(template.default_version_number(), Some(2));
+    assert_eq!(launched_as(Some("$Default")).await, large);
+    assert_eq!(launched_as(Some("1")).await, medium);
+    assert_eq!(
+        code(set_default("3").await),
         "InvalidLaunchTemplateId.VersionNotFound"
     );
 }

@@ -1,11 +1,14 @@
 //! StartInstances, StopInstances, TerminateInstances: all or nothing, and repeatable.
 
+use super::capacity::check_start;
 use super::errors;
 use super::instance_xml::write_state;
+use super::launch;
 use super::query::Params;
 use super::selection::check_known;
 use super::xml::Xml;
 use crate::sim::answer::ApiError;
+use crate::sim::armed::{Behaviour, Faults, Target};
 use crate::sim::instance::{Instance, State};
 use crate::sim::lifecycle;
 use crate::sim::state::Call;
@@ -18,24 +21,33 @@ enum Change {
 
 pub(super) fn start_instances(call: &mut Call<'_>, params: &Params) -> Result<Xml, ApiError> {
     let (now, wall, config) = (call.now, call.wall, call.config);
+    let target = Target::Query(params);
     change(
         call,
         params,
-        |instance| match instance.state(now) {
-            State::Stopped => Ok(Change::Apply),
+        |call, instance| match instance.state(now) {
+            State::Stopped => {
+                check_start(call, instance)?;
+                Ok(Change::Apply)
+            }
             State::Pending | State::Running => Ok(Change::Nothing),
             _ => Err(errors::wrong_state(&instance.id, "started")),
         },
-        |instance| lifecycle::start(instance, now, wall, config),
+        |faults, instance| {
+            let boot = launch::boot(faults, config, &target);
+            let habits = launch::habits(faults, config, &instance.spec, &target);
+            lifecycle::start(instance, &boot, habits, now, wall);
+        },
     )
 }
 
 pub(super) fn stop_instances(call: &mut Call<'_>, params: &Params) -> Result<Xml, ApiError> {
     let (now, config) = (call.now, call.config);
+    let target = Target::Query(params);
     change(
         call,
         params,
-        |instance| match instance.state(now) {
+        |_, instance| match instance.state(now) {
             _ if instance.is_spot() => Err(ApiError::client(
                 "UnsupportedOperation",
                 format!(
@@ -48,7 +60,14 @@ pub(super) fn stop_instances(call: &mut Call<'_>, params: &Params) -> Result<Xml
             State::Stopping | State::Stopped => Ok(Change::Nothing),
             _ => Err(errors::wrong_state(&instance.id, "stopped")),
         },
-        |instance| lifecycle::stop(instance, now, config),
+        |faults, instance| {
+            let delay = match faults.behaviour("stop", &target) {
+                None => Some(config.stop_delay),
+                Some(Behaviour::Slow(more)) => Some(config.stop_delay + more),
+                Some(_) => None,
+            };
+            lifecycle::stop(instance, delay, now);
+        },
     )
 }
 
@@ -57,7 +76,7 @@ pub(super) fn terminate_instances(call: &mut Call<'_>, params: &Params) -> Resul
     change(
         call,
         params,
-        |instance| {
+        |_, instance| {
             if instance.state(now).is_ending() {
                 return Ok(Change::Nothing);
             }
@@ -73,7 +92,7 @@ pub(super) fn terminate_instances(call: &mut Call<'_>, params: &Params) -> Resul
             }
             Ok(Change::Apply)
         },
-        |instance| lifecycle::terminate(instance, now, config),
+        |_, instance| lifecycle::terminate(instance, now, config),
     )
 }
 
@@ -81,8 +100,8 @@ pub(super) fn terminate_instances(call: &mut Call<'_>, params: &Params) -> Resul
 fn change(
     call: &mut Call<'_>,
     params: &Params,
-    decide: impl Fn(&Instance) -> Result<Change, ApiError>,
-    apply: impl Fn(&mut Instance),
+    decide: impl Fn(&Call<'_>, &Instance) -> Result<Change, ApiError>,
+    apply: impl Fn(&mut Faults, &mut Instance),
 ) -> Result<Xml, ApiError> {
     let ids = params.list("InstanceId");
     if ids.is_empty() {
@@ -92,13 +111,13 @@ fn change(
     let mut decided = Vec::new();
     for id in &ids {
         if let Some(instance) = call.world.instances.get(id) {
-            decided.push((id, instance.state(call.now), decide(instance)?));
+            decided.push((id, instance.state(call.now), decide(call, instance)?));
         }
     }
     let mut xml = Xml::default();
     xml.list("instancesSet", decided, |xml, (id, previous, decision)| {
         if let (Change::Apply, Some(instance)) = (decision, call.world.instances.get_mut(id)) {
-            apply(instance);
+            apply(call.faults, instance);
             call.world.touch();
         }
         let current = call

@@ -58,7 +58,7 @@ pub(super) fn describe_instances(call: &mut Call<'_>, params: &Params) -> Result
         .items
         .chunk_by(|a, b| a.reservation_id == b.reservation_id);
     xml.list("reservationSet", reservations, |xml, instances| {
-        write_reservation(xml, instances, now);
+        write_reservation(xml, call.world, instances, now);
     });
     xml.optional("nextToken", page.next_token);
     Ok(xml)

@@ -2,25 +2,19 @@
 
 use super::errors;
 use super::filters::Filters;
-use super::launch::ROOT_DEVICE;
 use super::paging::{numbered, page};
 use super::query::Params;
 use super::xml::Xml;
 use crate::sim::answer::ApiError;
-use crate::sim::config::Image;
 use crate::sim::ids;
+use crate::sim::image::{AMAZON_ALIAS, Image};
 use crate::sim::instance::Tags;
 use crate::sim::state::Call;
 
-/// The account that Amazon Linux images belong to.
-const AMAZON: &str = "137112412989";
-const CREATED: &str = "2025-11-07T00:00:00.000Z";
-
 /// Filters that all simulated images have the same value of.
-const CONSTANTS: [(&str, &str); 7] = [
+const CONSTANTS: [(&str, &str); 6] = [
     ("state", "available"),
-    ("owner-alias", "amazon"),
-    ("owner-id", AMAZON),
+    ("owner-alias", AMAZON_ALIAS),
     ("is-public", "true"),
     ("root-device-type", "ebs"),
     ("virtualization-type", "hvm"),
@@ -28,17 +22,27 @@ const CONSTANTS: [(&str, &str); 7] = [
 ];
 
 pub(super) fn describe_images(call: &mut Call<'_>, params: &Params) -> Result<Xml, ApiError> {
-    let mut known = vec!["image-id", "name", "architecture"];
+    let mut known = vec![
+        "architecture",
+        "creation-date",
+        "image-id",
+        "name",
+        "owner-id",
+        "root-device-name",
+    ];
     known.extend(CONSTANTS.iter().map(|(name, _)| *name));
     let filters = Filters::read(params, &known, true)?;
     let (ids, owners) = (params.list("ImageId"), params.list("Owner"));
     check_ids(call, &ids)?;
-    let ours = owners.is_empty()
-        || owners
-            .iter()
-            .any(|owner| owner == "amazon" || owner == AMAZON);
-    let wanted = call.config.images.iter().filter(|image| {
-        ours && (ids.is_empty() || ids.contains(&image.id))
+    let owned = |image: &Image| {
+        owners.is_empty()
+            || owners
+                .iter()
+                .any(|owner| owner == AMAZON_ALIAS || *owner == image.owner)
+    };
+    let wanted = call.images.iter().filter(|image| {
+        owned(image)
+            && (ids.is_empty() || ids.contains(&image.id))
             && filters.pass(&Tags::new(), |name| vec![value(image, name)])
     });
     let page = page(params, "images", numbered(wanted))?;
@@ -54,7 +58,7 @@ fn check_ids(call: &Call<'_>, wanted: &[String]) -> Result<(), ApiError> {
     }
     let unknown: Vec<&str> = wanted
         .iter()
-        .filter(|id| !call.config.images.iter().any(|image| image.id == **id))
+        .filter(|id| !call.images.iter().any(|image| image.id == **id))
         .map(String::as_str)
         .collect();
     if unknown.is_empty() {
@@ -71,6 +75,9 @@ fn value(image: &Image, filter: &str) -> String {
         "image-id" => image.id.clone(),
         "name" => image.name.clone(),
         "architecture" => image.architecture.clone(),
+        "creation-date" => image.created.clone(),
+        "owner-id" => image.owner.clone(),
+        "root-device-name" => image.root_device.clone(),
         other => CONSTANTS
             .iter()
             .find(|(name, _)| *name == other)
@@ -87,19 +94,20 @@ fn write(xml: &mut Xml, image: &Image) {
     xml.value("imageLocation", format!("amazon/{}", image.name));
     xml.value("imageState", "available");
     xml.value("imageType", "machine");
-    xml.value("imageOwnerId", AMAZON);
-    xml.value("imageOwnerAlias", "amazon");
+    xml.value("imageOwnerId", &image.owner);
+    xml.value("imageOwnerAlias", AMAZON_ALIAS);
     xml.value("isPublic", true);
-    xml.value("creationDate", CREATED);
+    xml.value("creationDate", &image.created);
     xml.value("rootDeviceType", "ebs");
-    xml.value("rootDeviceName", ROOT_DEVICE);
+    xml.value("rootDeviceName", &image.root_device);
     xml.value("virtualizationType", "hvm");
     xml.value("hypervisor", "xen");
     xml.value("enaSupport", true);
     xml.value("platformDetails", "Linux/UNIX");
     xml.list("blockDeviceMapping", [image], |xml, image| {
-        xml.value("deviceName", ROOT_DEVICE);
+        xml.value("deviceName", &image.root_device);
         xml.element("ebs", |xml| {
+            xml.value("snapshotId", image.snapshot_id());
             xml.value("volumeSize", image.root_gib);
             xml.value("volumeType", "gp3");
             xml.value("deleteOnTermination", true);

@@ -2,14 +2,21 @@
 
 use jiff::Timestamp;
 
-use super::launch::ROOT_DEVICE;
+use super::groups;
 use super::template_xml::write_tags;
 use super::xml::Xml;
-use crate::sim::config::{ACCOUNT_ID, DEFAULT_SECURITY_GROUP, VPC_ID};
+use crate::sim::config::{ACCOUNT_ID, VPC_ID};
 use crate::sim::instance::{Instance, State};
+use crate::sim::lifecycle::USER_SHUTDOWN;
+use crate::sim::state::World;
 
 /// A reservation around its instances; they all belong to the same one.
-pub(super) fn write_reservation(xml: &mut Xml, instances: &[&Instance], now: Timestamp) {
+pub(super) fn write_reservation(
+    xml: &mut Xml,
+    world: &World,
+    instances: &[&Instance],
+    now: Timestamp,
+) {
     xml.optional(
         "reservationId",
         instances.first().map(|i| &i.reservation_id),
@@ -17,7 +24,7 @@ pub(super) fn write_reservation(xml: &mut Xml, instances: &[&Instance], now: Tim
     xml.value("ownerId", ACCOUNT_ID);
     xml.element("groupSet", |_| {});
     xml.list("instancesSet", instances, |xml, instance| {
-        write_instance(xml, instance, now);
+        write_instance(xml, world, instance, now);
     });
 }
 
@@ -29,7 +36,7 @@ pub(super) fn write_state(xml: &mut Xml, name: &str, state: State) {
     });
 }
 
-fn write_instance(xml: &mut Xml, instance: &Instance, now: Timestamp) {
+fn write_instance(xml: &mut Xml, world: &World, instance: &Instance, now: Timestamp) {
     let state = instance.state(now);
     xml.value("instanceId", &instance.id);
     xml.optional("imageId", instance.spec.image_id.as_ref());
@@ -43,7 +50,7 @@ fn write_instance(xml: &mut Xml, instance: &Instance, now: Timestamp) {
     xml.optional("instanceLifecycle", instance.is_spot().then_some("spot"));
     xml.value("architecture", &instance.architecture);
     xml.value("rootDeviceType", "ebs");
-    xml.value("rootDeviceName", ROOT_DEVICE);
+    xml.value("rootDeviceName", &instance.root_device);
     xml.value("virtualizationType", "hvm");
     xml.value("hypervisor", "xen");
     xml.value("ebsOptimized", instance.spec.ebs_optimized.unwrap_or(false));
@@ -54,7 +61,7 @@ fn write_instance(xml: &mut Xml, instance: &Instance, now: Timestamp) {
         xml.value("tenancy", "default");
     });
     write_reason(xml, instance, now);
-    write_network(xml, instance, now);
+    write_network(xml, world, instance, now);
     write_volumes(xml, instance, now);
     if let Some(profile) = &instance.spec.instance_profile {
         let arn = match profile.strip_prefix("arn:") {
@@ -81,7 +88,7 @@ fn write_reason(xml: &mut Xml, instance: &Instance, now: Timestamp) {
     let Some(reason) = &current.reason else {
         return;
     };
-    if reason.code == "Client.UserInitiatedShutdown" {
+    if reason.code == USER_SHUTDOWN {
         xml.value(
             "reason",
             format!("User initiated ({})", current.at.strftime("%F %T GMT")),
@@ -93,7 +100,7 @@ fn write_reason(xml: &mut Xml, instance: &Instance, now: Timestamp) {
     });
 }
 
-fn write_network(xml: &mut Xml, instance: &Instance, now: Timestamp) {
+fn write_network(xml: &mut Xml, world: &World, instance: &Instance, now: Timestamp) {
     // A terminated instance has given its addresses and its place in the network back.
     if instance.state(now) == State::Terminated {
         return;
@@ -109,21 +116,11 @@ fn write_network(xml: &mut Xml, instance: &Instance, now: Timestamp) {
     xml.value("privateDnsName", &name);
     xml.optional("ipAddress", public.as_ref());
     xml.optional("dnsName", public_name.as_ref());
-    let groups = match instance.spec.groups() {
-        [] => vec![DEFAULT_SECURITY_GROUP.to_owned()],
-        some => some.to_vec(),
-    };
+    let groups = groups::of_instance(world, instance);
     let write_groups = |xml: &mut Xml| {
-        xml.list("groupSet", &groups, |xml, group| {
-            xml.value("groupId", group);
-            xml.value(
-                "groupName",
-                if group == DEFAULT_SECURITY_GROUP {
-                    "default"
-                } else {
-                    group
-                },
-            );
+        xml.list("groupSet", &groups, |xml, (id, name)| {
+            xml.value("groupId", id);
+            xml.value("groupName", name);
         });
     };
     write_groups(xml);

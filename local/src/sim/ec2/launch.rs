@@ -4,15 +4,14 @@ use super::launch_spec::{BlockDevice, LaunchSpec};
 use super::placement::Placement;
 use super::query::Params;
 use super::spot::SpotRequest;
-use crate::sim::armed::{Behaviour, Target};
+use crate::sim::armed::{Behaviour, Faults, Target};
 use crate::sim::clock::after;
+use crate::sim::config::SimConfig;
 use crate::sim::ids;
+use crate::sim::image::Image;
 use crate::sim::instance::{Habits, Instance, Tags, Volume};
 use crate::sim::lifecycle::{self, Boot};
 use crate::sim::state::Call;
-
-/// Root device of all images.
-pub(super) const ROOT_DEVICE: &str = "/dev/xvda";
 
 /// Everything that is known before instances are made.
 pub(super) struct Launch<'a> {
@@ -49,7 +48,7 @@ fn instance(
     call.world.launched += 1;
     let id = ids::resource("i-");
     let target = Target::Query(launch.params);
-    let boot = boot(call, &target);
+    let boot = boot(call.faults, call.config, &target);
     let mut tags = spec.tags.get("instance").cloned().unwrap_or_default();
     tags.extend(launch.template_tags.clone());
     let spec = LaunchSpec {
@@ -62,19 +61,24 @@ fn instance(
         launch_index: index,
         client_token: launch.client_token.map(Into::into),
         architecture: placement.image.architecture.clone(),
+        root_device: placement.image.root_device.clone(),
         zone: placement.subnet.zone.clone(),
         subnet_id: placement.subnet.id.clone(),
         subnet_prefix: placement.subnet.prefix,
         tags,
-        volumes: volumes(&spec),
+        volumes: volumes(&spec, &placement.image),
         spot_request_id: spec.spot.is_some().then(|| spot_request(call, &spec, &id)),
         launch_time: call.wall,
         described_from: after(call.now, call.config.describe_lag),
         changeable_from: after(call.now, call.config.change_lag),
         timeline: lifecycle::launched(call.now, &boot),
-        habits: habits(call, &spec, &target),
+        habits: habits(call.faults, call.config, &spec, &target),
+        was_registered: false,
         boots: 0,
         interrupted_at: None,
+        interrupted_because: None,
+        told: 0,
+        warned: false,
         processes_since: None,
         has_files: false,
         spec,
@@ -82,9 +86,10 @@ fn instance(
     }
 }
 
-fn boot(call: &mut Call<'_>, target: &Target<'_>) -> Boot {
-    let delay = call.config.boot_delay;
-    match call.faults.behaviour("boot", target) {
+/// How this machine is going to boot, at its launch or at a start.
+pub(super) fn boot(faults: &mut Faults, config: &SimConfig, target: &Target<'_>) -> Boot {
+    let delay = config.boot_delay;
+    match faults.behaviour("boot", target) {
         None => Boot::Runs(delay),
         Some(Behaviour::Never | Behaviour::Hang) => Boot::Never,
         Some(Behaviour::Slow(more)) => Boot::Runs(delay + more),
@@ -95,15 +100,21 @@ fn boot(call: &mut Call<'_>, target: &Target<'_>) -> Boot {
     }
 }
 
-fn habits(call: &mut Call<'_>, spec: &LaunchSpec, target: &Target<'_>) -> Habits {
-    let managed = call.config.default_host_management || spec.instance_profile.is_some();
-    let mut delayed = |action, usual| match call.faults.behaviour(action, target) {
+/// How it is going to behave once it runs.
+pub(super) fn habits(
+    faults: &mut Faults,
+    config: &SimConfig,
+    spec: &LaunchSpec,
+    target: &Target<'_>,
+) -> Habits {
+    let managed = config.default_host_management || spec.instance_profile.is_some();
+    let mut delayed = |action, usual| match faults.behaviour(action, target) {
         None => Some(usual),
         Some(Behaviour::Slow(more)) => Some(usual + more),
         Some(Behaviour::Never | Behaviour::Hang | Behaviour::Dies(_)) => None,
     };
-    let registration = delayed("register", call.config.registration_delay);
-    let status_checks = delayed("status", call.config.status_check_delay);
+    let registration = delayed("register", config.registration_delay);
+    let status_checks = delayed("status", config.status_check_delay);
     Habits {
         registration: registration.filter(|_| managed),
         status_checks,
@@ -111,13 +122,14 @@ fn habits(call: &mut Call<'_>, spec: &LaunchSpec, target: &Target<'_>) -> Habits
 }
 
 /// The root volume, and those asked for beside it.
-fn volumes(spec: &LaunchSpec) -> Vec<Volume> {
+fn volumes(spec: &LaunchSpec, image: &Image) -> Vec<Volume> {
     let tags = spec.tags.get("volume").cloned().unwrap_or_default();
     let root = BlockDevice {
-        device: ROOT_DEVICE.into(),
+        device: image.root_device.clone(),
         ..BlockDevice::default()
     };
-    let has_root = spec.block_devices.iter().any(|d| d.device == ROOT_DEVICE);
+    let mut given = spec.block_devices.iter();
+    let has_root = given.any(|d| d.device == image.root_device);
     let devices = (!has_root)
         .then_some(&root)
         .into_iter()
@@ -126,6 +138,9 @@ fn volumes(spec: &LaunchSpec) -> Vec<Volume> {
         .map(|device| Volume {
             id: ids::resource("vol-"),
             device: device.device.clone(),
+            size_gib: device.size_gib.unwrap_or(image.root_gib),
+            kind: device.volume_type.clone().unwrap_or_else(|| "gp3".into()),
+            encrypted: device.encrypted.unwrap_or(false),
             delete_on_termination: device.delete_on_termination.unwrap_or(true),
             tags: tags.clone(),
         })

@@ -137,7 +137,7 @@ impl LaunchSpec {
     }
 
     /// The security groups named, on the instance or on its interface.
-    pub(super) fn groups(&self) -> &[String] {
+    pub(in crate::sim) fn groups(&self) -> &[String] {
         match &self.interface {
             Some(interface) => &interface.security_group_ids,
             None => &self.security_group_ids,

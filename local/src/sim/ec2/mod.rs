@@ -1,9 +1,11 @@
 //! The part of EC2's API that the control plane calls: Query protocol in, XML out.
 
+mod capacity;
 mod change_state;
 mod describe_instances;
 mod errors;
 mod filters;
+mod groups;
 mod idempotency;
 mod images;
 mod instance_status;
@@ -12,6 +14,7 @@ mod launch;
 mod launch_spec;
 mod paging;
 mod placement;
+mod prices;
 mod query;
 mod run_instances;
 mod selection;
@@ -19,11 +22,13 @@ mod spot;
 mod subnets;
 mod tag_rules;
 mod tags;
+mod template_versions;
 mod template_xml;
 mod templates;
 mod types;
 mod xml;
 
+pub(super) use groups::{SecurityGroup, seed as seed_groups};
 pub(super) use launch_spec::LaunchSpec;
 pub(super) use query::Params;
 pub(super) use spot::SpotRequest;
@@ -133,6 +138,48 @@ pub(super) const ACTIONS: &[Ec2Action] = &[
         run: templates::create_launch_template,
     },
     Action {
+        name: "CreateLaunchTemplateVersion",
+        parameters: &[
+            "ClientToken",
+            "LaunchTemplateId",
+            "LaunchTemplateName",
+            "SourceVersion",
+            "VersionDescription",
+            "LaunchTemplateData",
+        ],
+        run: template_versions::create_launch_template_version,
+    },
+    Action {
+        name: "ModifyLaunchTemplate",
+        parameters: &[
+            "LaunchTemplateId",
+            "LaunchTemplateName",
+            "ClientToken",
+            "SetDefaultVersion",
+        ],
+        run: template_versions::modify_launch_template,
+    },
+    Action {
+        name: "CreateSecurityGroup",
+        parameters: &["GroupName", "GroupDescription", "VpcId", "TagSpecification"],
+        run: groups::create_security_group,
+    },
+    Action {
+        name: "DescribeSecurityGroups",
+        parameters: &["GroupId", "GroupName", "Filter", "MaxResults", "NextToken"],
+        run: groups::describe_security_groups,
+    },
+    Action {
+        name: "AuthorizeSecurityGroupIngress",
+        parameters: &["GroupId", "GroupName", "IpPermissions"],
+        run: groups::authorize_security_group_ingress,
+    },
+    Action {
+        name: "DeleteSecurityGroup",
+        parameters: &["GroupId", "GroupName"],
+        run: groups::delete_security_group,
+    },
+    Action {
         name: "DescribeSubnets",
         parameters: &["SubnetId", "Filter", "MaxResults", "NextToken"],
         run: subnets::describe_subnets,
@@ -141,6 +188,20 @@ pub(super) const ACTIONS: &[Ec2Action] = &[
         name: "DescribeSpotInstanceRequests",
         parameters: &["SpotInstanceRequestId", "Filter", "MaxResults", "NextToken"],
         run: spot::describe_spot_instance_requests,
+    },
+    Action {
+        name: "DescribeSpotPriceHistory",
+        parameters: &[
+            "StartTime",
+            "EndTime",
+            "InstanceType",
+            "ProductDescription",
+            "AvailabilityZone",
+            "Filter",
+            "MaxResults",
+            "NextToken",
+        ],
+        run: prices::describe_spot_price_history,
     },
     Action {
         name: "CancelSpotInstanceRequests",

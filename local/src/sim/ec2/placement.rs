@@ -3,11 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::capacity::{self, Wish};
 use super::launch_spec::LaunchSpec;
-use super::{errors, tag_rules, types};
+use super::{errors, groups, tag_rules, types};
 use crate::sim::answer::ApiError;
-use crate::sim::config::{Capacity, Image, Subnet};
+use crate::sim::config::Subnet;
 use crate::sim::ids;
+use crate::sim::image::Image;
+use crate::sim::limits::{Market, Price};
 use crate::sim::state::Call;
 
 /// EC2's limit on user data before encoding.
@@ -42,29 +45,36 @@ pub(super) fn place(
     check_network(call, spec)?;
     check_volumes(spec, &image)?;
     check_details(call, spec)?;
+    let (market, max_price) = market(spec)?;
     let subnets = candidates(call, spec)?;
-    for subnet in &subnets {
-        let room = room(call, &subnet.zone, &instance_type).min(max);
-        if room >= min {
-            return Ok(Placement {
-                image,
-                instance_type,
-                subnet: (*subnet).clone(),
-                count: room,
-            });
-        }
+    let wish = Wish {
+        instance_type: &instance_type,
+        market,
+        max_price,
+        count: (min, max),
+    };
+    let (subnet, count) = capacity::choose(call, spec, &wish, &subnets)?;
+    if market == Market::Spot {
+        capacity::check_spot_limit(call, count)?;
     }
-    let zones: Vec<_> = subnets.iter().map(|s| s.zone.as_str()).collect();
-    Err(ApiError {
-        code: "InsufficientInstanceCapacity".into(),
-        message: format!(
-            "We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested \
-             ({}). Try another zone or instance type, or try again later.",
-            zones.join(", ")
-        ),
-        // EC2 counts this among its server errors.
-        status: 500,
+    Ok(Placement {
+        subnet: subnet.clone(),
+        image,
+        instance_type,
+        count,
     })
+}
+
+/// The market, and the most that is offered there.
+fn market(spec: &LaunchSpec) -> Result<(Market, Option<Price>), ApiError> {
+    let Some(spot) = &spec.spot else {
+        return Ok((Market::OnDemand, None));
+    };
+    let max_price = spot.max_price.as_deref().map(|text| {
+        text.parse()
+            .map_err(|_| errors::invalid_value(text, "spotPrice"))
+    });
+    Ok((Market::Spot, max_price.transpose()?))
 }
 
 fn image(call: &Call<'_>, spec: &LaunchSpec) -> Result<Image, ApiError> {
@@ -75,7 +85,7 @@ fn image(call: &Call<'_>, spec: &LaunchSpec) -> Result<Image, ApiError> {
     if !ids::is_resource(id, "ami-") {
         return Err(errors::malformed("InvalidAMIID.Malformed", id));
     }
-    let image = call.config.images.iter().find(|image| image.id == id);
+    let image = call.images.iter().find(|image| image.id == id);
     image.cloned().ok_or_else(|| {
         ApiError::client(
             "InvalidAMIID.NotFound",
@@ -91,9 +101,11 @@ fn instance_type(spec: &LaunchSpec, image: &Image) -> Result<String, ApiError> {
         .ok_or_else(|| errors::invalid(format!("Invalid value '{name}' for InstanceType.")))?;
     if architecture != image.architecture {
         return Err(errors::invalid(format!(
-            "The architecture '{architecture}' of the instance type {name} does not match the architecture '{}' of \
-             the image {}. Choose a type and an image that match.",
-            image.architecture, image.id
+            "The architecture '{architecture}' of the specified instance type does not match the architecture '{}' of \
+             the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You \
+             can use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or \
+             AMI.",
+            image.architecture
         )));
     }
     Ok(name.to_owned())
@@ -106,17 +118,8 @@ fn check_network(call: &Call<'_>, spec: &LaunchSpec) -> Result<(), ApiError> {
             "Network interfaces and an instance-level subnet or security groups may not be specified on the same request",
         ));
     }
-    for group in spec.groups() {
-        if !ids::is_resource(group, "sg-") {
-            return Err(errors::malformed("InvalidGroupId.Malformed", group));
-        }
-        if !call.config.security_groups.contains(group) {
-            return Err(ApiError::client(
-                "InvalidGroup.NotFound",
-                format!("The security group '{group}' does not exist"),
-            ));
-        }
-    }
+    groups::check_for_launch(call, spec.groups())?;
+    check_profile(call, spec)?;
     match &spec.key_name {
         Some(key) if !call.config.key_names.contains(key) => Err(ApiError::client(
             "InvalidKeyPair.NotFound",
@@ -124,6 +127,30 @@ fn check_network(call: &Call<'_>, spec: &LaunchSpec) -> Result<(), ApiError> {
         )),
         _ => Ok(()),
     }
+}
+
+fn check_profile(call: &Call<'_>, spec: &LaunchSpec) -> Result<(), ApiError> {
+    let Some(given) = spec.instance_profile.as_deref() else {
+        return Ok(());
+    };
+    let known = |name: &str| {
+        let mut profiles = call.config.instance_profiles.iter();
+        profiles.any(|profile| match profile.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == profile,
+        })
+    };
+    let (name, what) = match given.strip_prefix("arn:") {
+        Some(rest) => (rest.rsplit('/').next().unwrap_or_default(), ("arn", "ARN")),
+        None => (given, ("name", "name")),
+    };
+    if known(name) {
+        return Ok(());
+    }
+    Err(errors::invalid(format!(
+        "Value ({given}) for parameter iamInstanceProfile.{} is invalid. Invalid IAM Instance Profile {}",
+        what.0, what.1
+    )))
 }
 
 fn check_volumes(spec: &LaunchSpec, image: &Image) -> Result<(), ApiError> {
@@ -136,9 +163,10 @@ fn check_volumes(spec: &LaunchSpec, image: &Image) -> Result<(), ApiError> {
             return Err(errors::invalid_value(other, "volumeType"));
         }
         let refused = match volume.size_gib {
-            Some(size) if volume.device == super::launch::ROOT_DEVICE && size < image.root_gib => {
+            Some(size) if volume.device == image.root_device && size < image.root_gib => {
                 format!(
-                    "Volume of size {size}GB is smaller than the image's snapshot, expect size >= {}GB",
+                    "Volume of size {size}GB is smaller than snapshot '{}', expect size >= {}GB",
+                    image.snapshot_id(),
                     image.root_gib
                 )
             }
@@ -214,24 +242,4 @@ fn candidates<'c>(call: &Call<'c>, spec: &LaunchSpec) -> Result<Vec<&'c Subnet>,
         }
     }
     Ok(chosen)
-}
-
-/// How many more instances of the type fit into the zone.
-fn room(call: &Call<'_>, zone: &str, instance_type: &str) -> u32 {
-    let is = |pattern: &str, value: &str| pattern == "*" || pattern == value;
-    let left = |row: &Capacity| {
-        let there = call.world.instances.values().filter(|i| {
-            let its_type = i.spec.instance_type.as_deref().unwrap_or_default();
-            !i.state(call.now).is_ending()
-                && is(&row.zone, &i.zone)
-                && is(&row.instance_type, its_type)
-        });
-        row.limit
-            .saturating_sub(u32::try_from(there.count()).unwrap_or(u32::MAX))
-    };
-    let rows = call
-        .capacity
-        .iter()
-        .filter(|row| is(&row.zone, zone) && is(&row.instance_type, instance_type));
-    rows.map(left).min().unwrap_or(u32::MAX)
 }

@@ -99,6 +99,6 @@ fn reservation(call: &Call<'_>, ids: &[String]) -> Xml {
         .filter_map(|id| call.world.instances.get(id))
         .collect();
     let mut xml = Xml::default();
-    write_reservation(&mut xml, &instances, call.now);
+    write_reservation(&mut xml, call.world, &instances, call.now);
     xml
 }

@@ -11,13 +11,14 @@ use super::template_xml::write_tags;
 use super::xml::Xml;
 use crate::sim::answer::ApiError;
 use crate::sim::instance::{Instance, Tags};
+use crate::sim::lifecycle::{Interruption, SPOT_TERMINATION, USER_SHUTDOWN};
 use crate::sim::state::Call;
 
 /// A spot request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::sim) struct SpotRequest {
-    pub(super) id: String,
-    pub(super) ordinal: u64,
+    pub(in crate::sim) id: String,
+    pub(in crate::sim) ordinal: u64,
     pub(in crate::sim) instance_id: String,
     pub(super) created: Timestamp,
     pub(super) max_price: Option<String>,
@@ -27,39 +28,58 @@ pub(in crate::sim) struct SpotRequest {
 
 impl SpotRequest {
     /// State, status code and its message, given the request's instance.
-    fn state(
+    pub(in crate::sim) fn state(
         &self,
         instance: Option<&Instance>,
         now: Timestamp,
     ) -> (&'static str, &'static str, &'static str) {
-        let ended = instance.is_none_or(|i| i.state(now).is_ending());
-        let interrupted = instance.is_some_and(|i| i.interrupted_at.is_some_and(|at| at <= now));
-        match (self.cancelled, ended, interrupted) {
-            (true, false, _) => (
-                "cancelled",
-                "request-canceled-and-instance-running",
-                "Your Spot request is canceled, but your instance is still running.",
+        let interrupted = instance
+            .filter(|i| i.interrupted_at.is_some_and(|at| at <= now))
+            .and_then(|i| i.interrupted_because);
+        let ending = instance.and_then(|i| i.current(now).filter(|t| t.state.is_ending()));
+        let Some(ending) = ending else {
+            return match (instance, self.cancelled, interrupted) {
+                (None, ..) => TERMINATED_BY_USER,
+                (_, true, _) => (
+                    "cancelled",
+                    "request-canceled-and-instance-running",
+                    "Your Spot request is canceled, but your instance is still running.",
+                ),
+                (_, _, Some(_)) => (
+                    "active",
+                    "marked-for-termination",
+                    "Your Spot Instance is marked for termination.",
+                ),
+                _ => ("active", "fulfilled", "Your Spot request is fulfilled."),
+            };
+        };
+        let code = ending.reason.as_ref().map_or("", |r| r.code.as_str());
+        match (code, interrupted) {
+            (USER_SHUTDOWN, _) => TERMINATED_BY_USER,
+            (SPOT_TERMINATION, Some(Interruption::Price)) => (
+                "closed",
+                "instance-terminated-by-price",
+                "Your Spot Instance was terminated because the Spot price exceeded your maximum price.",
             ),
-            (_, true, true) => (
+            (SPOT_TERMINATION | "Server.InsufficientInstanceCapacity", _) => (
                 "closed",
                 "instance-terminated-no-capacity",
                 "Your Spot Instance was terminated because there is no more Spot capacity available.",
             ),
-            (_, true, false) => (
+            _ => (
                 "closed",
-                "instance-terminated-by-user",
-                "Your Spot Instance was terminated.",
+                "instance-terminated-by-service",
+                "Your Spot Instance was terminated by Amazon EC2.",
             ),
-            (_, false, true) => (
-                "active",
-                "marked-for-termination",
-                "Your Spot Instance is going to be terminated because there is no more Spot capacity available.",
-            ),
-            (_, false, false) => ("active", "fulfilled", "Your Spot request is fulfilled."),
         }
     }
 }
 
+const TERMINATED_BY_USER: (&str, &str, &str) = (
+    "closed",
+    "instance-terminated-by-user",
+    "Your Spot Instance was terminated because you terminated it.",
+);
 const FILTERS: [&str; 6] = [
     "instance-id",
     "spot-instance-request-id",

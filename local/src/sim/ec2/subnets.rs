@@ -8,7 +8,7 @@ use super::xml::Xml;
 use crate::sim::answer::ApiError;
 use crate::sim::config::{ACCOUNT_ID, REGION, Subnet, VPC_ID};
 use crate::sim::ids;
-use crate::sim::instance::Tags;
+use crate::sim::instance::{State, Tags};
 use crate::sim::state::Call;
 
 const FILTERS: [&str; 6] = [
@@ -19,6 +19,21 @@ const FILTERS: [&str; 6] = [
     "subnet-id",
     "vpc-id",
 ];
+
+/// Addresses of a /24 that instances can have: EC2 keeps five.
+const USABLE: u32 = 251;
+
+/// How many more instances a subnet has addresses for; `None`: it never runs out.
+pub(super) fn addresses_left(call: &Call<'_>, subnet: &Subnet) -> Option<u32> {
+    let limit = call.limits.addresses.get(&subnet.id)?;
+    let there = call
+        .world
+        .instances
+        .values()
+        .filter(|i| i.subnet_id == subnet.id && i.state(call.now) != State::Terminated)
+        .count();
+    Some(limit.saturating_sub(u32::try_from(there).unwrap_or(u32::MAX)))
+}
 
 pub(super) fn describe_subnets(call: &mut Call<'_>, params: &Params) -> Result<Xml, ApiError> {
     let filters = Filters::read(params, &FILTERS, true)?;
@@ -57,7 +72,8 @@ pub(super) fn describe_subnets(call: &mut Call<'_>, params: &Params) -> Result<X
             xml.value(element, value(subnets, subnet, filter));
         }
         xml.value("ownerId", ACCOUNT_ID);
-        xml.value("availableIpAddressCount", 251);
+        let free = addresses_left(call, subnet).unwrap_or(USABLE);
+        xml.value("availableIpAddressCount", free);
         xml.value("mapPublicIpOnLaunch", true);
         xml.value(
             "subnetArn",

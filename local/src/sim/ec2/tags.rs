@@ -1,11 +1,11 @@
-//! CreateTags and DescribeTags, on instances, volumes, launch templates and spot requests.
+//! CreateTags and DescribeTags, on instances, volumes, launch templates, security groups and spot requests.
 
 use super::filters::Filters;
 use super::paging::{numbered, page};
 use super::query::Params;
 use super::selection::check_known;
 use super::xml::Xml;
-use super::{errors, tag_rules};
+use super::{errors, groups, tag_rules};
 use crate::sim::answer::ApiError;
 use crate::sim::ids;
 use crate::sim::instance::Tags;
@@ -46,6 +46,13 @@ fn tags_of<'c>(call: &'c mut Call<'_>, id: &String) -> Result<&'c Tags, ApiError
             check_known(call, std::slice::from_ref(id), |i| i.changeable_from)?;
             ("i-", not_found("InvalidInstanceID.NotFound", "instance"))
         }
+        Some("sg") => {
+            let error = not_found("InvalidGroup.NotFound", "security group");
+            if ids::is_resource(id, "sg-") && !groups::is_changeable(call, id) {
+                return Err(error);
+            }
+            ("sg-", error)
+        }
         Some("vol") => ("vol-", not_found("InvalidVolume.NotFound", "volume")),
         Some("lt") => (
             "lt-",
@@ -85,10 +92,14 @@ fn find<'w>(world: &'w mut World, id: &str) -> Option<&'w mut Tags> {
         instances,
         templates,
         spot_requests,
+        security_groups,
         ..
     } = world;
     if let Some(template) = templates.get_mut(id) {
         return Some(&mut template.tags);
+    }
+    if let Some(group) = security_groups.get_mut(id) {
+        return Some(&mut group.tags);
     }
     if let Some(request) = spot_requests.get_mut(id) {
         return Some(&mut request.tags);
@@ -122,8 +133,15 @@ pub(super) fn describe_tags(call: &mut Call<'_>, params: &Params) -> Result<Xml,
     let World {
         templates,
         spot_requests,
+        security_groups,
         ..
     } = &*call.world;
+    rows.extend(
+        security_groups
+            .iter()
+            .filter(|(_, group)| group.described_from <= call.now)
+            .map(|(id, g)| (id.as_str(), "security-group", &g.tags)),
+    );
     rows.extend(
         templates
             .iter()

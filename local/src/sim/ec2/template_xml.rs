@@ -30,17 +30,30 @@ pub(super) fn versions(
 ) -> Xml {
     let mut xml = Xml::default();
     xml.list("launchTemplateVersionSet", versions, |xml, version| {
-        xml.value("launchTemplateId", &template.id);
-        xml.value("launchTemplateName", &template.name);
-        xml.value("versionNumber", version.number);
-        xml.optional("versionDescription", version.description.as_ref());
-        xml.time("createTime", version.created);
-        xml.value("createdBy", creator());
-        xml.value("defaultVersion", version.number == template.default_version);
-        xml.element("launchTemplateData", |xml| write_data(xml, &version.data));
+        write_version(xml, template, version);
     });
     xml.optional("nextToken", next_token);
     xml
+}
+
+/// What CreateLaunchTemplateVersion answers.
+pub(super) fn version_created(template: &LaunchTemplate, version: &Version) -> Xml {
+    let mut xml = Xml::default();
+    xml.element("launchTemplateVersion", |xml| {
+        write_version(xml, template, version);
+    });
+    xml
+}
+
+fn write_version(xml: &mut Xml, template: &LaunchTemplate, version: &Version) {
+    xml.value("launchTemplateId", &template.id);
+    xml.value("launchTemplateName", &template.name);
+    xml.value("versionNumber", version.number);
+    xml.optional("versionDescription", version.description.as_ref());
+    xml.time("createTime", version.created);
+    xml.value("createdBy", creator());
+    xml.value("defaultVersion", version.number == template.default_version);
+    xml.element("launchTemplateData", |xml| write_data(xml, &version.data));
 }
 
 /// `tagSet` of any resource.

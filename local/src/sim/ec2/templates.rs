@@ -17,7 +17,7 @@ use crate::sim::state::{Call, World};
 
 const PREFIX: &str = "lt-";
 
-/// A launch template. There is no action to add versions yet: it has one.
+/// A launch template and its versions, oldest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::sim) struct LaunchTemplate {
     pub(super) id: String,
@@ -43,7 +43,7 @@ impl LaunchTemplate {
     }
 
     /// The version of that name: a number, `$Latest`, or `$Default`, which is also meant by none.
-    fn version(&self, name: Option<&str>) -> Result<&Version, ApiError> {
+    pub(super) fn version(&self, name: Option<&str>) -> Result<&Version, ApiError> {
         let number = match name {
             None | Some("" | "$Default") => Some(self.default_version),
             Some("$Latest") => Some(self.latest_version()),
@@ -113,7 +113,7 @@ pub(super) fn resolve(
     Ok(Some((version.data.clone(), tags)))
 }
 
-fn find<'w>(
+pub(super) fn find<'w>(
     world: &'w World,
     id: Option<&str>,
     name: Option<&str>,

@@ -65,6 +65,15 @@ pub(super) fn architecture(instance_type: &str) -> Option<&'static str> {
         .map(|(_, architecture, _)| *architecture)
 }
 
+/// All types.
+pub(super) fn all() -> impl Iterator<Item = String> {
+    FAMILIES.iter().flat_map(|(families, _, sizes)| {
+        families
+            .split(' ')
+            .flat_map(|family| sizes.iter().map(move |size| format!("{family}.{size}")))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::architecture;

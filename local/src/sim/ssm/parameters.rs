@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::describe::epoch;
 use super::input::{invalid, required};
 use crate::sim::answer::ApiError;
-use crate::sim::config::{Image, REGION};
+use crate::sim::config::REGION;
+use crate::sim::image::Image;
 use crate::sim::state::Call;
 
 /// Systems Manager's limit on names of one call.
@@ -38,8 +39,7 @@ pub(super) fn get_parameters(call: &mut Call<'_>, body: &Value) -> Result<Value,
 }
 
 fn find<'c>(call: &Call<'c>, name: &str) -> Option<&'c Image> {
-    call.config
-        .images
+    call.images
         .iter()
         .find(|image| image.parameter.as_deref() == Some(name))
 }

@@ -16,7 +16,7 @@ pub(in crate::stack) const SECRET_KEY: &str = "local";
 /// Where the functions find what the emulator does not do, and how fast its state machines wait.
 #[derive(Debug)]
 pub(in crate::stack) struct Settings<'a> {
-    /// The simulator's URL: EC2, Systems Manager, Auto Scaling.
+    /// The simulator's URL: EC2, Systems Manager, CloudWatch, Auto Scaling.
     pub(in crate::stack) sim_url: &'a str,
     /// How many times faster than real time.
     pub(in crate::stack) speed: f64,
@@ -66,6 +66,7 @@ pub(super) fn variables(
         ("AWS_ENDPOINT_URL", endpoint.into()),
         ("AWS_ENDPOINT_URL_EC2", settings.sim_url.into()),
         ("AWS_ENDPOINT_URL_SSM", settings.sim_url.into()),
+        ("AWS_ENDPOINT_URL_CLOUDWATCH", settings.sim_url.into()),
         ("AWS_ENDPOINT_URL_AUTO_SCALING", settings.sim_url.into()),
         ("RUST_BACKTRACE", "1".into()),
     ]
