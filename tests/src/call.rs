@@ -19,6 +19,10 @@ pub enum Service {
     Ssm,
     /// Step Functions.
     StepFunctions,
+    /// Simple Notification Service.
+    Sns,
+    /// CloudWatch.
+    CloudWatch,
 }
 
 /// An action of a service.
@@ -52,12 +56,24 @@ impl Action {
                 name: name.to_owned(),
             });
         }
+        if let Some((_, name)) = request.uri().split_once("/operation/") {
+            return Some(Self {
+                service: Service::CloudWatch,
+                name: name.to_owned(),
+            });
+        }
         let form = std::str::from_utf8(request.body().bytes()?).ok()?;
         let name = form
             .split('&')
             .find_map(|field| field.strip_prefix("Action="))?;
+        // The versions of their APIs tell the two services apart that speak in forms.
+        let service = if form.contains("Version=2010-03-31") {
+            Service::Sns
+        } else {
+            Service::Ec2
+        };
         Some(Self {
-            service: Service::Ec2,
+            service,
             name: name.to_owned(),
         })
     }
@@ -95,6 +111,13 @@ impl Service {
     pub fn refuse(self, refusal: Refusal, action: &str) -> HttpResponse {
         let (status, code) = self.code(refusal);
         let message = format!("injected: {action} was refused");
+        if self == Self::Sns {
+            let body = format!(
+                "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{code}</Code>\
+                 <Message>{message}</Message></Error><RequestId>7a62c49f-0000-4000-8000-0123456789ab</RequestId></ErrorResponse>"
+            );
+            return answer(status, "text/xml", body);
+        }
         if self == Self::Ec2 {
             let body = format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\

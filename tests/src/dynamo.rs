@@ -2,7 +2,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dynoxide::{Database, DynoxideError};
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,6 +19,8 @@ pub const CONTROL: &str = "haulout-control";
 #[derive(Clone)]
 pub struct Dynamo {
     database: Database,
+    /// How far the stream of the machines table was read.
+    stream: Arc<Mutex<Option<String>>>,
 }
 
 impl Dynamo {
@@ -31,6 +33,7 @@ impl Dynamo {
         static TABLES: OnceLock<Vec<TableSpec>> = OnceLock::new();
         let dynamo = Self {
             database: Database::memory().expect("a database in memory"),
+            stream: Arc::default(),
         };
         let tables = TABLES.get_or_init(|| template::tables().expect("the template's tables"));
         for spec in tables {
@@ -50,6 +53,39 @@ impl Dynamo {
         dynamo
     }
 
+    /// What was written to the machines table since this was asked last, as a Lambda function gets it from the stream.
+    #[expect(
+        clippy::expect_used,
+        reason = "a harness that cannot read its own stream fails its test"
+    )]
+    pub fn new_stream_records(&self) -> Vec<Value> {
+        let mut iterator = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let ask = |action, request: Value| -> Value {
+            let (status, answer) = self.call(action, request.to_string().as_bytes());
+            assert_eq!(status, 200, "{action}: {answer}");
+            serde_json::from_str(&answer).expect("JSON from the database")
+        };
+        let from = iterator.take().unwrap_or_else(|| {
+            let streams = ask("ListStreams", json!({"TableName": MACHINES}));
+            let arn = &streams["Streams"][0]["StreamArn"];
+            let stream = ask("DescribeStream", json!({"StreamArn": arn}));
+            let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
+            let request =
+                json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+            let answer = ask("GetShardIterator", request);
+            answer["ShardIterator"]
+                .as_str()
+                .expect("an iterator")
+                .to_owned()
+        });
+        let mut answer = ask("GetRecords", json!({"ShardIterator": from}));
+        *iterator = answer["NextShardIterator"].as_str().map(str::to_owned);
+        match answer["Records"].take() {
+            Value::Array(records) => records,
+            _ => Vec::new(),
+        }
+    }
+
     /// Answers a request: HTTP status and body.
     pub fn call(&self, action: &str, body: &[u8]) -> (u16, String) {
         let database = &self.database;
@@ -62,7 +98,12 @@ impl Dynamo {
             "DeleteItem" => run(body, |request| database.delete_item(request)),
             "Query" => run(body, |request| database.query(request)),
             "Scan" => run(body, |request| database.scan(request)),
+            "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
             "TransactWriteItems" => run(body, |request| database.transact_write_items(request)),
+            "ListStreams" => run(body, |request| database.list_streams(request)),
+            "DescribeStream" => run(body, |request| database.describe_stream(request)),
+            "GetShardIterator" => run(body, |request| database.get_shard_iterator(request)),
+            "GetRecords" => run(body, |request| database.get_records(request)),
             _ => Err(DynoxideError::ValidationException(format!(
                 "{action} is not part of the test world"
             ))),
@@ -102,6 +143,10 @@ fn create_request(name: &str, spec: &TableSpec) -> Value {
             .map(|attribute| json!({"AttributeName": attribute, "AttributeType": "S"}))
             .collect::<Vec<_>>(),
     });
+    if name == MACHINES {
+        request["StreamSpecification"] =
+            json!({"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"});
+    }
     if !spec.indexes.is_empty() {
         request["GlobalSecondaryIndexes"] = spec
             .indexes

@@ -1,7 +1,10 @@
 //! What goes wrong, where and how often: AWS calls that are refused or whose answers are lost, and Lambda invocations
 //! that are killed, refused or repeated. It keeps a log of both.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use jiff::Timestamp;
 
@@ -112,6 +115,17 @@ pub struct Logged {
     pub trouble: Option<Trouble>,
 }
 
+/// An answer of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Method and path.
+    pub request: String,
+    /// The answer's status.
+    pub status: u16,
+    /// Something went wrong on purpose while it was made.
+    pub is_troubled: bool,
+}
+
 /// The faults of a world. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<State>>);
@@ -123,6 +137,9 @@ struct State {
     log: Vec<Logged>,
     /// Names of all invocations so far, in order.
     invoked: Vec<String>,
+    /// The numbers of invocations that something happened to.
+    troubled: BTreeSet<u64>,
+    answers: Vec<Answered>,
     struck: u32,
 }
 
@@ -154,6 +171,11 @@ impl Faults {
         self.lock().invoked.clone()
     }
 
+    /// The API's answers since this was asked last.
+    pub fn take_answers(&self) -> Vec<Answered> {
+        std::mem::take(&mut self.lock().answers)
+    }
+
     /// How often something went wrong on purpose.
     pub fn struck(&self) -> u32 {
         self.lock().struck
@@ -177,7 +199,10 @@ impl Faults {
                 trouble = trouble.or(Some(fault.trouble));
             }
         }
-        state.struck += u32::from(trouble.is_some());
+        if trouble.is_some() {
+            state.struck += 1;
+            state.troubled.insert(invocation);
+        }
         state.log.push(Logged {
             function: function.to_owned(),
             invocation,
@@ -200,7 +225,21 @@ impl Faults {
         state.struck += u32::from(fate.is_some());
         state.invoked.push(function.to_owned());
         let number = u64::try_from(state.invoked.len()).unwrap_or(u64::MAX);
+        if fate.is_some() {
+            state.troubled.insert(number);
+        }
         (number, fate)
+    }
+
+    /// Notes an answer of the API.
+    pub(crate) fn on_answer(&self, invocation: u64, method: &str, path: &str, status: u16) {
+        let mut state = self.lock();
+        let is_troubled = state.troubled.contains(&invocation);
+        state.answers.push(Answered {
+            request: format!("{method} {path}"),
+            status,
+            is_troubled,
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

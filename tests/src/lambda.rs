@@ -21,6 +21,9 @@ use crate::{
     world::{FUNCTION_ARN, World},
 };
 
+/// How often an event is delivered that a function does not take.
+const DELIVERIES: u32 = 3;
+
 /// Of the function `provision`, in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -116,6 +119,10 @@ impl World {
                 .expect("a request");
             let Ok(response) = self.api.clone().oneshot(request).await;
             let status = response.status().as_u16();
+            if let Some(invocation) = Invocation::current() {
+                self.faults
+                    .on_answer(invocation.number, method.as_str(), path, status);
+            }
             let body = response
                 .into_body()
                 .collect()
@@ -145,6 +152,32 @@ impl World {
                 .map_err(|error| error.to_string())
         };
         Box::pin(self.invoke(function, work)).await.ok()
+    }
+
+    /// Delivers an event of EC2's; one that found no function that answers is delivered once more.
+    pub(crate) async fn ec2_event(&self, event: Value) {
+        for _ in 0..DELIVERIES {
+            let work = || async { self.events.run(event.clone()).await };
+            if let Ok(Ok(_)) = Box::pin(self.invoke("events.ec2", work)).await {
+                return;
+            }
+        }
+    }
+
+    /// Delivers records of the stream; how many were taken, from the first one on.
+    pub(crate) async fn stream(&self, records: &[Value]) -> usize {
+        let event = json!({"Records": records});
+        let work = || async { self.events.run(event.clone()).await };
+        let answer = Box::pin(self.invoke("events.stream", work)).await;
+        let Ok(Ok(answer)) = answer else {
+            return 0;
+        };
+        let Some(failed) = answer.batch_item_failures.first() else {
+            return records.len();
+        };
+        let number = |record: &Value| record["dynamodb"]["SequenceNumber"].clone();
+        let is_failed = |record: &Value| number(record) == failed.item_identifier.as_str();
+        records.iter().position(is_failed).unwrap_or(0)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod life;
 pub mod measure;
 pub mod random;
 pub mod settings;
+pub mod sns;
 pub mod stepfunctions;
 pub mod template;
 pub mod verdict;

@@ -8,7 +8,11 @@ use std::{
 };
 
 use haulout_aws::clock::Clock;
-use haulout_domain::{ids::MachineId, machine::Machine, status::Status as MachineStatus};
+use haulout_domain::{
+    ids::MachineId,
+    machine::Machine,
+    status::{Desired, Status as MachineStatus},
+};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -58,12 +62,48 @@ impl World {
         Some(status)
     }
 
+    /// Starts or stops a machine, as a caller does; the answer's status, if there was one.
+    pub async fn post(&self, id: &MachineId, verb: &str) -> Option<u16> {
+        let (status, _) = self
+            .request(Method::POST, &format!("/instances/{id}/{verb}"), None, None)
+            .await?;
+        Some(status)
+    }
+
+    /// From now on, events of EC2's are lost, late, or come twice, as a seed decides; or no more.
+    pub fn lead_events_astray(&self, seed: Option<u64>) {
+        self.agenda().lead_astray(seed);
+    }
+
+    /// All events of EC2's so far, delivered or not.
+    pub fn ec2_events(&self) -> Vec<Value> {
+        self.agenda().ec2_events().to_vec()
+    }
+
+    /// The writes of records from this one on, as the stream tells them.
+    pub fn writes_from(&self, first: usize) -> Vec<Value> {
+        self.collect_events();
+        self.agenda().writes().iter().skip(first).cloned().collect()
+    }
+
+    /// What has changed becomes events on their way.
+    fn collect_events(&self) {
+        let now = self.clock.now();
+        let records = self.dynamo.new_stream_records();
+        let mut agenda = self.agenda();
+        agenda.written(records, now);
+        for event in self.sim.events_due(now) {
+            agenda.ec2_changed(event.body(), now);
+        }
+    }
+
     /// Lets whatever is due next happen; false if nothing ever is.
     pub async fn tick(&self) -> bool {
         let Some(next) = self.next_due() else {
             return false;
         };
         self.advance_to(next);
+        self.collect_events();
         let now = self.clock.now();
         let mut jobs: Vec<Job> = self
             .stepfunctions
@@ -80,6 +120,7 @@ impl World {
                 Box::pin(self.happen(job)).await;
             }
         }
+        self.collect_events();
         true
     }
 
@@ -128,6 +169,7 @@ impl World {
             .filter(|execution| execution.status == Status::Running)
             .map(|execution| execution.due)
             .chain(self.agenda().next())
+            .chain(self.sim.next_event())
             .min()
     }
 
@@ -156,6 +198,42 @@ impl World {
                 if let Some(first) = self.machines().await.last() {
                     self.delete(&first.id).await;
                 }
+            }
+            Job::StopFirst => {
+                if let Some(first) = self.machines().await.last() {
+                    self.post(&first.id, "stop").await;
+                }
+            }
+            Job::StartFirst => {
+                if let Some(first) = self.machines().await.last() {
+                    self.post(&first.id, "start").await;
+                }
+            }
+            Job::InterruptFirst => {
+                let machines = self.machines().await;
+                if let Some(instance) = machines.last().and_then(|it| it.instance_id.as_ref()) {
+                    // One that is gone cannot be interrupted any more, and one on demand never.
+                    let _refused = self.sim.interrupt(instance.as_str()).await;
+                }
+            }
+            Job::Ec2Event(event) => self.ec2_event(event).await,
+            Job::Request {
+                method,
+                path,
+                key,
+                body,
+            } => {
+                self.request(method, &path, key.as_deref(), body.as_ref())
+                    .await;
+            }
+            Job::Stream => {
+                let batch = self.agenda().stream_batch();
+                let taken = self.stream(&batch).await;
+                let now = self.clock.now();
+                self.agenda().stream_taken(taken, now);
+            }
+            Job::StreamAgain(records) => {
+                self.stream(&records).await;
             }
             Job::Abort(name) => self.abort(&name),
             Job::AbortAll => {
@@ -223,8 +301,14 @@ impl World {
 
 /// The record says how it ended, or that the machine is there to be used.
 pub fn is_settled(machine: &Machine) -> bool {
-    machine.closed_at.is_some()
-        || (machine.status == MachineStatus::Ready && !machine.is_unwinding())
+    let rests = match machine.status {
+        MachineStatus::Ready => machine.desired == Desired::Running,
+        MachineStatus::Stopped => machine.desired == Desired::Stopped,
+        // One that was started again and failed is left to its owner.
+        MachineStatus::Failed => machine.desired == Desired::Running && machine.cycle > 1,
+        _ => false,
+    };
+    machine.closed_at.is_some() || rests
 }
 
 /// Runs all of them at once; their answers, in order.

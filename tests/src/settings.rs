@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use haulout_local::sim::{Clock, Executor, ScriptedCommand, ScriptedOutcome, SimConfig};
+use haulout_domain::plan::LaunchDefaults;
+use haulout_local::sim::{
+    Clock, Executor, LAUNCH_TEMPLATE_ID, ScriptedCommand, ScriptedOutcome, SimConfig,
+};
 
 /// How the staging command's success reads.
 pub const STAGED: &str = "haulout: ready script=running pid=4711 size_bytes=120 seconds=4\n";
@@ -11,14 +14,18 @@ pub const STAGED: &str = "haulout: ready script=running pid=4711 size_bytes=120 
 pub struct Settings {
     /// The simulator's: delays, lags, images, capacity.
     pub sim: SimConfig,
-    /// Whether the minute schedule runs.
+    /// Whether the schedule runs.
     pub sweeps: bool,
+    /// From one run of the schedule to the next.
+    pub sweep_every: Duration,
     /// Whether the event of an execution's bad end is delivered.
     pub events: bool,
     /// Lambda invocations that are due at the same time run at once, in an order that this seed decides.
     pub shuffle: Option<u64>,
     /// How long a failed machine that is kept lives, in minutes.
     pub keep_failed_minutes: u32,
+    /// What launches are by default, and what is allowed.
+    pub launch: LaunchDefaults,
 }
 
 impl Default for Settings {
@@ -35,9 +42,14 @@ impl Settings {
         Self {
             sim: SimConfig::new(Clock::manual(), Executor::scripted(script)),
             sweeps: true,
+            sweep_every: Duration::from_mins(1),
             events: true,
             shuffle: None,
             keep_failed_minutes: 10,
+            launch: LaunchDefaults {
+                launch_template_id: LAUNCH_TEMPLATE_ID.parse().ok(),
+                ..LaunchDefaults::default()
+            },
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
     faults::{Faults, Trouble},
     gate::Gate,
     invocation::Invocation,
+    sns::Sns,
     stepfunctions::StepFunctions,
 };
 
@@ -30,7 +31,9 @@ pub struct Wire {
     pub dynamo: Dynamo,
     /// Step Functions.
     pub stepfunctions: StepFunctions,
-    /// EC2 and Systems Manager.
+    /// SNS.
+    pub sns: Sns,
+    /// EC2, Systems Manager and CloudWatch.
     pub sim_url: String,
     /// What goes wrong.
     pub faults: Faults,
@@ -141,8 +144,19 @@ impl WireConnector {
                     .call(&action.name, body, wire.clock.now());
                 Ok(answer(status, JSON, body))
             }
-            Service::Ec2 | Service::Ssm => {
-                let url = format!("{}/", wire.sim_url);
+            Service::Sns => {
+                let (status, body) = wire.sns.call(&action.name, body);
+                Ok(answer(status, "text/xml", body))
+            }
+            Service::Ec2 | Service::Ssm | Service::CloudWatch => {
+                let path = match action.service {
+                    Service::CloudWatch => request
+                        .uri()
+                        .split_once("aws.test")
+                        .map_or("/", |(_, path)| path),
+                    _ => "/",
+                };
+                let url = format!("{}{path}", wire.sim_url);
                 request
                     .set_uri(url)
                     .map_err(|error| ConnectorError::user(error.into()))?;

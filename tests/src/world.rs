@@ -19,16 +19,21 @@ use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use axum::Router;
 use haulout_api::Caller;
 use haulout_aws::{
+    catalog::Catalog,
     clock::Clock,
     compute::Compute,
     emf::Metrics,
+    figures::Figures,
+    groups::Groups,
+    notify::Notifier,
     remote::Remote,
     store::{Filter, Store},
     workflow::Workflow,
 };
-use haulout_domain::{ids::MachineId, machine::Machine, poll::Deadlines};
+use haulout_domain::{ids::MachineId, machine::Machine, plan::LaunchDefaults, poll::Deadlines};
+use haulout_events::Events;
 use haulout_instances::Instances;
-use haulout_local::sim::{self, LAUNCH_TEMPLATE_ID, Sim, SimHandle};
+use haulout_local::sim::{self, Sim, SimHandle};
 use haulout_provision::Provision;
 use haulout_refresh::Refresh;
 use jiff::{SignedDuration, Timestamp};
@@ -41,6 +46,7 @@ use crate::{
     faults::Faults,
     gate::Gate,
     settings::Settings,
+    sns::{Sns, TOPIC_ARN},
     stepfunctions::StepFunctions,
     template,
     wire::{Wire, WireClient},
@@ -63,6 +69,10 @@ pub struct World {
     pub faults: Faults,
     /// The executions.
     pub stepfunctions: StepFunctions,
+    /// The database.
+    pub dynamo: Dynamo,
+    /// What people were told.
+    pub sns: Sns,
     /// The records, for the test's own reading; nothing goes wrong there.
     pub store: Store,
     /// EC2, for the test's own calls.
@@ -76,6 +86,7 @@ pub struct World {
     pub(crate) gate: Gate,
     pub(crate) provision: Provision,
     pub(crate) refresh: Refresh,
+    pub(crate) events: Events,
     pub(crate) api: Router,
     pub(crate) agenda: Mutex<Agenda>,
     sdk: SdkConfig,
@@ -91,9 +102,11 @@ impl World {
         let Settings {
             sim,
             sweeps,
+            sweep_every,
             events,
             shuffle,
             keep_failed_minutes,
+            launch,
         } = settings;
         let clock = sim.clock.clone();
         let sim = Sim::start(sim).await.expect("the simulator");
@@ -102,15 +115,17 @@ impl World {
         if let Some(seed) = shuffle {
             gate.shuffle(seed);
         }
+        let (dynamo, sns) = (Dynamo::start(), Sns::default());
         let sdk = sdk_config(Wire {
-            dynamo: Dynamo::start(),
+            dynamo: dynamo.clone(),
             stepfunctions: stepfunctions.clone(),
+            sns: sns.clone(),
             sim_url: sim.url(),
             faults: faults.clone(),
             gate: gate.clone(),
             clock: clock.clone(),
         });
-        let functions = Functions::new(&sdk, &clock, keep_failed_minutes);
+        let functions = Functions::new(&sdk, &clock, keep_failed_minutes, &launch);
         let Functions {
             store,
             compute,
@@ -118,15 +133,18 @@ impl World {
             workflow,
             provision,
             refresh,
+            events: events_function,
             api,
         } = functions;
         let started = clock.now();
-        let agenda = Mutex::new(Agenda::new(started, sweeps, events));
+        let agenda = Mutex::new(Agenda::new(started, sweeps.then_some(sweep_every), events));
         Self {
             clock,
             sim,
             faults,
             stepfunctions,
+            dynamo,
+            sns,
             store,
             compute,
             remote,
@@ -135,6 +153,7 @@ impl World {
             gate,
             provision,
             refresh,
+            events: events_function,
             api,
             agenda,
             sdk,
@@ -164,6 +183,11 @@ impl World {
         page.expect("readable records").machines
     }
 
+    /// The most machines that an owner may have, where that is limited.
+    pub fn quota(&self) -> Option<u32> {
+        self.refresh.quota
+    }
+
     /// Time since the start.
     pub fn elapsed(&self) -> SignedDuration {
         self.clock.now().duration_since(self.started)
@@ -183,23 +207,34 @@ struct Functions {
     workflow: Workflow,
     provision: Provision,
     refresh: Refresh,
+    events: Events,
     api: Router,
 }
 
 impl Functions {
     #[expect(clippy::expect_used, reason = "constants of this crate")]
-    fn new(sdk: &SdkConfig, clock: &sim::Clock, keep_failed_minutes: u32) -> Self {
+    fn new(
+        sdk: &SdkConfig,
+        clock: &sim::Clock,
+        keep_failed_minutes: u32,
+        launch: &LaunchDefaults,
+    ) -> Self {
         let time = clock.clone();
         let clock = Clock::from_fn(move || time.now());
         let metrics = Metrics::to(DEPLOYMENT, std::io::sink());
         let store = Store::new(sdk, MACHINES, CONTROL);
         let compute = Compute::new(sdk, DEPLOYMENT);
+        let groups = Groups::new(sdk, DEPLOYMENT);
+        let catalog = Catalog::new(sdk, store.clone(), clock.clone());
         let remote = Remote::new(sdk);
         let workflow = Workflow::new(sdk, crate::stepfunctions::STATE_MACHINE_ARN);
         let provision = Provision {
             store: store.clone(),
             compute: compute.clone(),
+            catalog: catalog.clone(),
+            groups: groups.clone(),
             remote: remote.clone(),
+            defaults: launch.clone(),
             aggregators: "https://aggregator.walrus.test"
                 .parse()
                 .expect("an aggregator's URL"),
@@ -209,16 +244,29 @@ impl Functions {
         let refresh = Refresh {
             store: store.clone(),
             compute: compute.clone(),
+            groups: groups.clone(),
             workflow: workflow.clone(),
+            quota: launch.guard_rails.max_machines,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let events = Events {
+            store: store.clone(),
+            compute: compute.clone(),
+            groups,
+            workflow: workflow.clone(),
+            notifier: Notifier::new(sdk, Some(TOPIC_ARN.to_owned())),
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
         let instances = Instances {
             store: store.clone(),
             compute: compute.clone(),
+            catalog,
+            figures: Figures::new(sdk),
             workflow: workflow.clone(),
             settings: haulout_instances::Settings {
-                launch_template_id: LAUNCH_TEMPLATE_ID.parse().ok(),
+                launch: launch.clone(),
                 deadlines: Deadlines::default(),
                 keep_failed_minutes,
             },
@@ -234,6 +282,7 @@ impl Functions {
             workflow,
             provision,
             refresh,
+            events,
             api,
         }
     }

@@ -2,18 +2,25 @@
 
 mod api;
 mod aws;
+mod concurrency;
 mod console;
 #[expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 mod e2e;
+mod environment;
+mod events;
 mod history;
 #[expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 mod house;
+mod instances;
 mod matrix;
+mod mission;
 mod openapi;
 mod provision;
 mod refresh;
+mod sequences;
 mod sim;
 mod staging;
 mod store;
+mod strays;
 mod verdict;
 mod walker;

@@ -144,7 +144,7 @@ async fn an_instance_that_dies_while_booting_says_why() {
     fault.reason = Some("Client.VolumeLimitExceeded".to_owned());
     world.sim.arm_fault(fault).unwrap();
     let machine = ended(&world, &usual_request()).await;
-    assert_failed(&machine, "instance_ended", "Volume limit exceeded");
+    assert_failed(&machine, "limit_exceeded", "Volume limit exceeded");
 }
 
 #[tokio::test]
@@ -179,13 +179,14 @@ async fn capacity_that_comes_back_helps_the_next_machine() {
     settings.sim.capacity = vec![Capacity {
         zone: "*".to_owned(),
         instance_type: "*".to_owned(),
+        market: None,
         limit: 0,
     }];
     let world = World::start(settings).await;
     assert_failed(
         &ended(&world, &usual_request()).await,
         "insufficient_capacity",
-        "RunInstances",
+        "every place there is to try",
     );
     world.sim.set_capacity(Vec::new());
     assert_eq!(ended(&world, &usual_request()).await.status, Status::Ready);

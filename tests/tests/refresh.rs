@@ -10,6 +10,7 @@ use haulout_domain::{
     machine::Machine,
     status::{Desired, Status},
 };
+use haulout_local::sim::Fault;
 use haulout_refresh::RefreshEvent;
 use haulout_tests::{
     agenda::Job,
@@ -70,7 +71,7 @@ fn events_are_read_and_others_refused() {
         RefreshEvent::Schedule
     );
     let id = MachineId::generate();
-    let event = execution_event(&format!("{id}-a1-r1"), "FAILED");
+    let event = execution_event(&format!("{id}-c1-r1"), "FAILED");
     assert_eq!(
         RefreshEvent::try_from(event).unwrap(),
         RefreshEvent::ExecutionEnded(Some(id))
@@ -271,16 +272,11 @@ async fn trouble_with_one_machine_does_not_keep_the_sweep_from_others() {
             .await
             .unwrap();
     }
-    let terminate = Action {
-        service: Service::Ec2,
-        name: "TerminateInstances".to_owned(),
-    };
-    let denied = CallFault::new(
-        "refresh",
-        &terminate,
-        Trouble::Refused(Refusal::AccessDenied),
-    );
-    world.faults.arm(CallFault { times: 1, ..denied });
+    // One is protected from termination: EC2 refuses each call that names it.
+    let instance = world.machine(&doomed[1]).await.instance_id.unwrap();
+    let protected = Fault::new("ec2", "TerminateInstances", "OperationNotPermitted");
+    let protected = protected.matching(instance.as_str()).times(u32::MAX);
+    world.sim.arm_fault(protected).unwrap();
     let error = world.sweep(schedule_event()).await.unwrap().unwrap_err();
     assert!(error.contains("1 of 3 machines"), "{error}");
     let terminated = world
@@ -291,6 +287,7 @@ async fn trouble_with_one_machine_does_not_keep_the_sweep_from_others() {
         .filter(|it| it.state == "shutting-down")
         .count();
     assert_eq!(terminated, 2);
+    world.sim.clear_faults();
     assert_eq!(
         sweep(&world).await.terminated,
         1,
@@ -310,7 +307,7 @@ async fn two_sweeps_at_once_do_no_harm() {
         let deleted = world.create(&usual_request()).await.unwrap();
         world.until(Duration::from_secs(15), async |_| false).await;
         for id in [&kept_up, &deleted] {
-            world.abort(&format!("{id}-a1-r1"));
+            world.abort(&format!("{id}-c1-r1"));
         }
         let now = world.clock.now();
         world
@@ -359,7 +356,7 @@ async fn the_sweep_counts_the_records() {
 async fn an_unknown_machines_event_is_no_trouble() {
     let world = quiet_world(Settings::default()).await;
     for execution in [
-        format!("{}-a1-r1", MachineId::generate()),
+        format!("{}-c1-r1", MachineId::generate()),
         "by-hand".to_owned(),
     ] {
         assert!(

@@ -82,14 +82,16 @@ async fn instances_too_many_are_seen() {
     let (world, id) = ready().await;
     let mut machine = world.machine(&id).await;
     machine.attempt = 2;
-    world.compute.launch(&machine).await.unwrap();
+    let plan = machine.plan.clone().unwrap();
+    world.compute.launch(&machine, &plan).await.unwrap();
     let said = broken_promises(&world).await.join("\n");
-    assert!(said.contains("2 instances were launched"), "{said}");
+    assert!(said.contains("another client token"), "{said}");
 
     let (world, id) = ready().await;
     let mut stranger = world.machine(&id).await;
     stranger.id = MachineId::generate();
-    world.compute.launch(&stranger).await.unwrap();
+    let plan = stranger.plan.clone().unwrap();
+    world.compute.launch(&stranger, &plan).await.unwrap();
     let said = broken_promises(&world).await.join("\n");
     assert!(said.contains("cannot be traced"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! POST /instances: the record first, then the execution, then the answer.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Extension,
@@ -10,22 +10,16 @@ use axum::{
 use haulout_api::{Caller, Code, IdempotencyKey, Json, Prefer, Problem};
 use haulout_aws::{
     emf::Dimension,
-    store::{Created, Idempotency},
+    store::{Created, Drain, Idempotency},
     telemetry::error_chain,
 };
-use haulout_domain::{
-    digest,
-    ids::MachineId,
-    machine::Machine,
-    status::{Desired, Status},
+use haulout_domain::{digest, ids::MachineId, machine::Machine};
+use http::{
+    StatusCode,
+    header::{CONTENT_TYPE, LOCATION},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header::LOCATION};
-use tokio::time::Instant;
 
-use crate::{CreateMachine, Instances, problem, unknown, view::MachineView};
-
-/// How often `Prefer: wait` looks at the record.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+use crate::{CreateMachine, Instances, refusal, view::MachineView};
 
 /// Create a machine.
 ///
@@ -43,9 +37,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
     responses(
         (status = 201, description = "Ready, seen by `Prefer: wait`", body = MachineView, headers(("Location" = String))),
         (status = 202, description = "Accepted", body = MachineView, headers(("Location" = String))),
-        (status = 400, description = "Malformed, or fields that do not go together", body = haulout_api::problem::ProblemBody),
-        (status = 409, description = "The idempotency key was used with another body", body = haulout_api::problem::ProblemBody),
+        (status = 400, description = "Malformed, fields that do not go together, or not allowed by a guard rail", body = haulout_api::problem::ProblemBody),
+        (status = 409, description = "The idempotency key was used with another body, or the deployment is being drained", body = haulout_api::problem::ProblemBody),
         (status = 413, description = "Too large", body = haulout_api::problem::ProblemBody),
+        (status = 429, description = "The caller has as many machines as are allowed", body = haulout_api::problem::ProblemBody),
     )
 )]
 pub(crate) async fn create(
@@ -57,9 +52,11 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let fingerprint = digest::sha256_hex(&serde_json::to_vec(&body).map_err(Problem::internal)?);
     let now = instances.clock.now();
-    let request = body
+    let names_template = body.launch_template_id.is_some();
+    let mut request = body
         .complete(&caller.name, &instances.settings)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
+    instances.check(&mut request, names_template).await?;
     let machine = Machine::new(MachineId::generate(), request, now);
     let view = MachineView::stored(machine.clone());
     let answer = serde_json::to_string(&view).map_err(Problem::internal)?;
@@ -68,14 +65,23 @@ pub(crate) async fn create(
         fingerprint,
         answer: answer.clone(),
     });
+    let drain = instances.store.drain().await.map_err(refusal::store)?;
+    // While the deployment is drained nobody has a place; what was answered before is answered again all the same.
+    let quota = match drain {
+        Some(_) => Some(0),
+        None => instances.settings.launch.guard_rails.max_machines,
+    };
     let created = instances
         .store
-        .create(&machine, idempotency.as_ref(), now)
+        .create(&machine, idempotency.as_ref(), quota, now)
         .await
-        .map_err(problem)?;
+        .map_err(refusal::store)?;
     let (id, answer) = match created {
         Created::New => {
-            instances.start(&machine).await;
+            instances
+                .metrics
+                .count("Launches", &[(Dimension::Outcome, "accepted")]);
+            instances.run(&machine).await;
             (machine.id, answer)
         }
         Created::Before { machine, answer } => (machine, answer),
@@ -85,6 +91,7 @@ pub(crate) async fn create(
                 "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request.",
             ));
         }
+        Created::QuotaFull { limit } => return Err(instances.no_place(limit, drain.as_ref())),
     };
     match prefer.wait {
         Some(time) => instances.wait(&id, time).await,
@@ -93,10 +100,18 @@ pub(crate) async fn create(
 }
 
 impl Instances {
+    /// Why there is no place for a machine.
+    fn no_place(&self, limit: u32, drain: Option<&Drain>) -> Problem {
+        if let Some(drain) = drain {
+            self.count("create", "refused_by_drain");
+            return refusal::draining(drain);
+        }
+        self.count("create", "refused_by_quota");
+        refusal::quota(limit)
+    }
+
     /// Starts the machine's execution. What cannot be started now, the sweep starts: the record is written.
-    async fn start(&self, machine: &Machine) {
-        self.metrics
-            .count("Launches", &[(Dimension::Outcome, "accepted")]);
+    pub(crate) async fn run(&self, machine: &Machine) {
         match self.workflow.start(machine).await {
             Ok(()) => tracing::info!(machine_id = %machine.id, "accepted"),
             Err(error) => tracing::error!(
@@ -106,36 +121,6 @@ impl Instances {
             ),
         }
     }
-
-    /// Looks at the record until provisioning is over or the time is.
-    async fn wait(&self, id: &MachineId, time: Duration) -> Result<Response, Problem> {
-        let end = Instant::now() + time;
-        loop {
-            let machine = self
-                .store
-                .get(id)
-                .await
-                .map_err(problem)?
-                .ok_or_else(|| unknown(id.as_str()))?;
-            let waits = machine.status.is_provisioning() && machine.desired == Desired::Running;
-            if !waits || Instant::now() >= end {
-                let code = if machine.status == Status::Ready {
-                    StatusCode::CREATED
-                } else {
-                    StatusCode::ACCEPTED
-                };
-                let view = axum::Json(MachineView::stored(machine));
-                let mut response = (code, [(LOCATION, location(id))], view).into_response();
-                // RFC 7240, section 3: tells that the preference was honoured.
-                response.headers_mut().insert(
-                    HeaderName::from_static("preference-applied"),
-                    HeaderValue::from_static("wait"),
-                );
-                return Ok(response);
-            }
-            tokio::time::sleep_until(end.min(Instant::now() + LOOK_EVERY)).await;
-        }
-    }
 }
 
 fn accepted(id: &MachineId, answer: String) -> Response {
@@ -143,13 +128,13 @@ fn accepted(id: &MachineId, answer: String) -> Response {
         StatusCode::ACCEPTED,
         [
             (LOCATION, location(id)),
-            (http::header::CONTENT_TYPE, "application/json".to_owned()),
+            (CONTENT_TYPE, "application/json".to_owned()),
         ],
         answer,
     )
         .into_response()
 }
 
-fn location(id: &MachineId) -> String {
+pub(crate) fn location(id: &MachineId) -> String {
     format!("/instances/{id}")
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use haulout_api::{Path, Problem};
 use haulout_aws::{progress, telemetry::error_chain};
-use haulout_domain::{machine::Machine, status::Desired};
+use haulout_domain::machine::Machine;
 use http::StatusCode;
 
-use crate::{Instances, problem, unknown, view::Deleted};
+use crate::{Instances, refusal, view::Deleted};
 
 /// Terminate a machine.
 ///
-/// Also while it is being provisioned: that is stopped, and no instance is left. Deleting again changes nothing.
+/// In any status: provisioning is stopped, a stopped machine ends with its volumes, and no instance is left.
+/// Deleting again changes nothing.
 #[utoipa::path(
     delete,
     path = "/{id}",
@@ -36,8 +37,8 @@ pub(crate) async fn delete(
             machine.terminate("deleted by its owner", now);
         })
         .await
-        .map_err(problem)?
-        .ok_or_else(|| unknown(&id))?;
+        .map_err(refusal::store)?
+        .ok_or_else(|| refusal::unknown(&id))?;
     progress::report(&instances.metrics, &found, &machine);
     instances.end(&machine).await;
     Ok((
@@ -70,10 +71,10 @@ impl Instances {
 }
 
 fn message(machine: &Machine) -> String {
-    let message = match (machine.closed_at, machine.desired) {
-        (Some(_), _) => "The machine has ended.",
-        (None, Desired::Terminated) => "The machine is being terminated.",
-        (None, Desired::Running) => "The machine is running.",
+    let message = if machine.closed_at.is_some() {
+        "The machine has ended."
+    } else {
+        "The machine is being terminated."
     };
     message.to_owned()
 }

@@ -1,40 +1,52 @@
-//! Machines over HTTP: create, list, read, delete. Handlers read the request, write what is wanted into the
-//! record, and answer; the state machine and the sweep do the rest.
+//! Machines over HTTP: create, list, read, start, stop, delete, and the drain that ends them all. Handlers read the
+//! request, write what is wanted into the record, and answer; the state machine and the sweep do the rest.
 
+mod checks;
+mod complete;
 mod create;
 mod delete;
+mod drain;
+mod metrics;
+mod power;
 mod read;
+mod refusal;
 mod request;
 mod view;
+mod wait;
 
 use std::sync::Arc;
 
 use axum::Router;
 use haulout_api::{Code, Conventions, Problem};
 use haulout_aws::{
+    catalog::Catalog,
     clock::Clock,
     compute::Compute,
-    emf::Metrics,
-    store::{Store, StoreError},
+    emf::{Dimension, Metrics},
+    figures::Figures,
+    store::Store,
     workflow::Workflow,
 };
 use haulout_domain::{
     ids::{IdError, MachineRef},
-    launch::LaunchTemplateId,
     machine::Machine,
+    plan::LaunchDefaults,
     poll::Deadlines,
 };
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub use request::{CreateMachine, RequestError};
-pub use view::{Deleted, MachineList, MachineView};
+pub use complete::RequestError;
+pub use drain::DrainView;
+pub use metrics::{InstanceMetrics, Percent, Value};
+pub use request::{CreateMachine, CreateSecurityGroup};
+pub use view::{Deleted, MachineList, MachineView, SpotStatusView};
 
 /// What the deployment says of machines it was not told more about.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Launch template for requests that name none.
-    pub launch_template_id: Option<LaunchTemplateId>,
+    /// What launches are by default, and what is allowed.
+    pub launch: LaunchDefaults,
     /// How long each phase may take.
     pub deadlines: Deadlines,
     /// How long a failed machine that is kept lives, in minutes.
@@ -46,8 +58,12 @@ pub struct Settings {
 pub struct Instances {
     /// The records.
     pub store: Store,
-    /// EC2, for live state and for ending instances.
+    /// EC2, for live state and for stopping and ending instances.
     pub compute: Compute,
+    /// Images and launch templates.
+    pub catalog: Catalog,
+    /// CloudWatch, for instances' figures.
+    pub figures: Figures,
     /// Step Functions.
     pub workflow: Workflow,
     /// The deployment's settings.
@@ -80,8 +96,12 @@ fn operations() -> OpenApiRouter<Arc<Instances>> {
         OpenApiRouter::new()
             .routes(routes!(create::create, read::list))
             .routes(routes!(read::get, delete::delete))
+            .routes(routes!(power::start))
+            .routes(routes!(power::stop))
+            .routes(routes!(metrics::get))
     };
     OpenApiRouter::new()
+        .routes(routes!(drain::start, drain::get, drain::end))
         .nest("/instances", machines())
         .nest("/api/instances", machines())
 }
@@ -97,30 +117,15 @@ impl Instances {
             MachineRef::Instance(id) => self.store.find_by_instance(id).await,
         };
         found
-            .map_err(problem)?
+            .map_err(refusal::store)?
             .filter(|machine| !machine.is_purged(self.clock.now()))
-            .ok_or_else(|| unknown(id))
+            .ok_or_else(|| refusal::unknown(id))
     }
-}
 
-fn unknown(id: &str) -> Problem {
-    Problem::new(
-        Code::UnknownMachine,
-        format!(
-            "There is no machine {id}. Ended machines are kept for 24 hours; GET /instances lists the others."
-        ),
-    )
-}
-
-/// A failed store operation behind a request.
-fn problem(error: StoreError) -> Problem {
-    match error {
-        StoreError::Aws(error) => error.into(),
-        StoreError::Conflict(_) => Problem::unavailable(
-            "Other requests kept changing this machine. Send the request again after the time in Retry-After.",
-            1,
-        )
-        .because(error),
-        StoreError::Shape(_) => Problem::internal(error),
+    /// One more of what a caller wished, and what came of it. What shows in a machine's timeline,
+    /// [`haulout_aws::progress`] counts.
+    fn count(&self, action: &'static str, outcome: &'static str) {
+        let by = [(Dimension::Action, action), (Dimension::Outcome, outcome)];
+        self.metrics.count("Transitions", &by);
     }
 }

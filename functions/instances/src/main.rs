@@ -4,8 +4,8 @@ use std::{error::Error, process::ExitCode, sync::Arc};
 
 use haulout_api::{Auth, Conventions, Cors, gateway};
 use haulout_aws::{
-    clock::Clock, compute::Compute, config, emf::Metrics, env, secrets::Secrets, store::Store,
-    telemetry, workflow::Workflow,
+    catalog::Catalog, clock::Clock, compute::Compute, config, emf::Metrics, env, figures::Figures,
+    secrets::Secrets, store::Store, telemetry, workflow::Workflow,
 };
 use haulout_instances::{Instances, Settings, app};
 
@@ -18,22 +18,24 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
+    let clock = Clock::system();
+    let store = Store::new(
+        &sdk,
+        env::required("HAULOUT_MACHINES_TABLE")?,
+        env::required("HAULOUT_CONTROL_TABLE")?,
+    );
     let state = Instances {
-        store: Store::new(
-            &sdk,
-            env::required("HAULOUT_MACHINES_TABLE")?,
-            env::required("HAULOUT_CONTROL_TABLE")?,
-        ),
+        catalog: Catalog::new(&sdk, store.clone(), clock.clone()),
+        store,
         compute: Compute::new(&sdk, &deployment),
+        figures: Figures::new(&sdk),
         workflow: Workflow::new(&sdk, env::required("HAULOUT_STATE_MACHINE_ARN")?),
         settings: Settings {
-            launch_template_id: env::optional("HAULOUT_LAUNCH_TEMPLATE_ID")
-                .map(|id| id.parse())
-                .transpose()?,
+            launch: env::launch_defaults()?,
             deadlines: env::deadlines()?,
             keep_failed_minutes: env::number("HAULOUT_KEEP_FAILED_MINUTES", 60)?,
         },
-        clock: Clock::system(),
+        clock,
         metrics: Metrics::stdout(&deployment),
     };
     let conventions = Conventions {

@@ -10,14 +10,14 @@ use haulout_api::{
 use haulout_aws::{store::Filter, telemetry::error_chain};
 use haulout_domain::{
     ids::MachineId,
-    machine::{InstanceFacts, Machine},
+    machine::{InstanceFacts, Machine, SpotStatus},
     status::{Source, Status},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    Instances, problem,
+    Instances, refusal,
     view::{MachineList, MachineView},
 };
 
@@ -64,12 +64,12 @@ pub(crate) async fn list(
         .store
         .list(filter, after.as_ref(), limit, now)
         .await
-        .map_err(problem)?;
+        .map_err(refusal::store)?;
     let listed = u64::try_from(page.machines.len()).unwrap_or(u64::MAX);
     let total = if after.is_none() && page.next.is_none() {
         listed
     } else {
-        let counts = instances.store.counts().await.map_err(problem)?;
+        let counts = instances.store.counts().await.map_err(refusal::store)?;
         counts.total(filter).max(listed)
     };
     let next_cursor = page
@@ -85,7 +85,7 @@ pub(crate) async fn list(
 
 /// Read a machine.
 ///
-/// `id` is ours (`m-…`) or EC2's (`i-…`). `state` and the addresses are EC2's as of now.
+/// `id` is ours (`m-…`) or EC2's (`i-…`). `state`, the addresses and `spot_status` are EC2's as of now.
 #[utoipa::path(
     get,
     path = "/{id}",
@@ -100,8 +100,9 @@ pub(crate) async fn get(
     State(instances): State<Arc<Instances>>,
     Path(id): Path<String>,
 ) -> Result<Json<MachineView>, Problem> {
-    let machine = instances.find(&id).await?;
+    let mut machine = instances.find(&id).await?;
     let facts = instances.live(&machine).await;
+    machine.spot_status = instances.live_spot(&machine, facts.as_ref()).await;
     Ok(Json(MachineView::merged(machine, facts.as_ref())))
 }
 
@@ -120,6 +121,31 @@ impl Instances {
                     machine_id = %machine.id,
                     error = error_chain(&error),
                     "EC2 did not answer; answering what it said last"
+                );
+                known
+            }
+        }
+    }
+
+    /// How the machine's spot request stands now; how it stood last when EC2 does not answer, or no longer knows
+    /// the request.
+    async fn live_spot(
+        &self,
+        machine: &Machine,
+        facts: Option<&InstanceFacts>,
+    ) -> Option<SpotStatus> {
+        let known = machine.spot_status.clone();
+        let request = facts.and_then(|facts| facts.spot_request_id.as_deref());
+        let (Some(request), None) = (request, machine.closed_at) else {
+            return known;
+        };
+        match self.compute.spot_status(request).await {
+            Ok(seen) => seen.or(known),
+            Err(error) => {
+                tracing::warn!(
+                    machine_id = %machine.id,
+                    error = error_chain(&error),
+                    "EC2 did not say how the spot request stands; answering what it said last"
                 );
                 known
             }

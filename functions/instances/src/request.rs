@@ -1,21 +1,22 @@
-//! The body of POST /instances: parsed into types that cannot hold nonsense, then completed with the
-//! deployment's settings.
+//! The body of POST /instances: parsed into types that cannot hold nonsense. How the fields go together is in
+//! [`crate::complete`].
 
 use haulout_domain::{
     blob::{BlobRef, Sha256Hex},
-    launch::{AmiId, InstanceType, LaunchTemplateId, MachineName},
-    machine::{LaunchSpec, MachineRequest, StagingSpec},
-    status::OnFailure,
+    launch::{
+        AmiId, Cidr, FormError, InstanceType, KeyName, LaunchTemplateId, MachineName,
+        SecurityGroupId, SubnetId, Tags, UserData,
+    },
+    status::{Architecture, Market, OnFailure, VolumeType},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use utoipa::ToSchema;
 
-use crate::Settings;
-
-/// Bounds of `command_timeout_seconds`; the state machine's own time-out lies above them.
-const COMMAND_SECONDS: std::ops::RangeInclusive<u32> = 30..=14_400;
-
-/// What machine to make.
+/// What machine to make. Every field may be left out, or null.
+///
+/// What a field does not settle, the launch template does (`launch_template_id`, or the deployment's), and then the
+/// deployment's defaults: the newest Amazon Linux 2023 for the architecture (for GPU types the deep-learning AMI),
+/// t3.medium or t4g.medium, an encrypted gp3 root volume of 20 GiB.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateMachine {
@@ -36,7 +37,7 @@ pub struct CreateMachine {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub name: Option<MachineName>,
-    /// An AMI, over what the launch template says.
+    /// An AMI, over what the launch template says. Its architecture must be the instance type's.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "ami-0123456789abcdef0")]
     pub ami: Option<AmiId>,
@@ -55,82 +56,72 @@ pub struct CreateMachine {
     /// What becomes of the instance when provisioning fails: `terminate` (default), or `keep` for a limited time.
     #[serde(default)]
     pub on_failure: Option<OnFailure>,
+    // A request that names none of what follows keeps the fingerprint it had before these fields were known.
+    /// Chooses AMI and instance type where nothing names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
+    /// `on-demand` (default) or `spot`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market: Option<Market>,
+    /// Launch on-demand when EC2 has no spot capacity anywhere; with market `spot` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_to_on_demand: Option<bool>,
+    /// The root volume's size in GiB; 20 without a launch template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 16384)]
+    pub storage_gb: Option<u32>,
+    /// The root volume's type; gp3 without a launch template. io1 and io2 need a template that says how many IOPS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_type: Option<VolumeType>,
+    /// Wait for EC2's status checks before staging. Bare machines always do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_for_status_checks: Option<bool>,
+    /// The subnet; otherwise the launch template's, one of the deployment's, or EC2's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "subnet-0123456789abcdef0")]
+    pub subnet_id: Option<SubnetId>,
+    /// Up to 5 security groups, in place of the launch template's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>, max_items = 5)]
+    pub security_group_ids: Option<Vec<SecurityGroupId>>,
+    /// A security group of the machine's own, for SSH, HTTP and HTTPS. It goes with the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_security_group: Option<CreateSecurityGroup>,
+    /// The key pair to log in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub key_name: Option<KeyName>,
+    /// What cloud-init reads at the first boot, as plain text: up to 12288 bytes. Anybody on the machine can read it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "plain_text"
+    )]
+    #[schema(value_type = Option<String>, example = "#!/bin/sh\necho hello")]
+    pub user_data: Option<UserData>,
+    /// Up to 45 tags for instance, volumes and spot request. `aws:`, `haulout:`, `Name` and `ManagedBy` are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
+    pub tags: Option<Tags>,
+    /// After how many minutes Haulout ends the machine; never by itself, or after the deployment's maximum, when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 525_600)]
+    pub ttl_minutes: Option<u32>,
 }
 
-/// A request whose fields do not go together. The text says what to change.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RequestError {
-    /// A checksum or size without a blob.
-    #[error("{0} is about a blob: give blob_id with it, or leave it out")]
-    WithoutBlob(&'static str),
-    /// A size of nothing.
-    #[error("size_bytes is 0: an empty blob cannot be staged")]
-    EmptyBlob,
-    /// A time limit out of bounds.
-    #[error(
-        "command_timeout_seconds is {0}: give {min} to {max}",
-        min = COMMAND_SECONDS.start(),
-        max = COMMAND_SECONDS.end()
-    )]
-    CommandTimeout(u32),
-    /// Nothing to launch from.
-    #[error(
-        "there is nothing to launch from: give launch_template_id, or both ami and instance_type, or set the deployment's LaunchTemplateId parameter"
-    )]
-    NothingToLaunch,
+/// A security group of the machine's own.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSecurityGroup {
+    /// Who may reach ports 22, 80 and 443: a CIDR block. `0.0.0.0/0` is the whole internet.
+    #[serde(default)]
+    #[schema(value_type = String, required, example = "203.0.113.7/32")]
+    pub cidr: Option<Cidr>,
 }
 
-impl CreateMachine {
-    /// Completes the request with the deployment's settings.
-    pub fn complete(
-        self,
-        owner: &str,
-        settings: &Settings,
-    ) -> Result<MachineRequest, RequestError> {
-        let staging = self.staging()?;
-        let mut deadlines = settings.deadlines;
-        if let Some(seconds) = self.command_timeout_seconds {
-            if !COMMAND_SECONDS.contains(&seconds) {
-                return Err(RequestError::CommandTimeout(seconds));
-            }
-            deadlines.command_seconds = seconds;
-        }
-        let template = self
-            .launch_template_id
-            .or_else(|| settings.launch_template_id.clone());
-        if template.is_none() && (self.ami.is_none() || self.instance_type.is_none()) {
-            return Err(RequestError::NothingToLaunch);
-        }
-        Ok(MachineRequest {
-            owner: owner.to_owned(),
-            name: self.name,
-            launch: LaunchSpec {
-                launch_template_id: template,
-                ami: self.ami,
-                instance_type: self.instance_type,
-            },
-            staging,
-            on_failure: self.on_failure.unwrap_or(OnFailure::Terminate),
-            keep_failed_minutes: settings.keep_failed_minutes,
-            deadlines,
-        })
-    }
-
-    fn staging(&self) -> Result<Option<StagingSpec>, RequestError> {
-        let Some(blob) = self.blob_id.clone() else {
-            return match (&self.sha256, self.size_bytes) {
-                (Some(_), _) => Err(RequestError::WithoutBlob("sha256")),
-                (None, Some(_)) => Err(RequestError::WithoutBlob("size_bytes")),
-                (None, None) => Ok(None),
-            };
-        };
-        if self.size_bytes == Some(0) {
-            return Err(RequestError::EmptyBlob);
-        }
-        Ok(Some(StagingSpec {
-            blob,
-            sha256: self.sha256.clone(),
-            size_bytes: self.size_bytes,
-        }))
-    }
+fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UserData>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.map(|text| UserData::encode(&text))
+        .transpose()
+        .map_err(|error: FormError| D::Error::custom(error))
 }

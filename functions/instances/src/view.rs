@@ -4,8 +4,9 @@ use haulout_domain::{
     blob::BlobRef,
     failure::MachineError,
     ids::{InstanceId, MachineId},
-    machine::{InstanceFacts, Machine, TimelineEntry},
-    status::{InstanceState, Source, Status},
+    launch::InstanceType,
+    machine::{InstanceFacts, Machine, SpotStatus, TimelineEntry},
+    status::{Architecture, InstanceState, Market, Source, Status},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -46,10 +47,12 @@ pub struct MachineView {
     pub instance_type: Option<String>,
     /// `x86_64` or `arm64`.
     pub architecture: Option<String>,
-    /// `on-demand` or `spot`.
-    pub market: &'static str,
+    /// How EC2 sells it.
+    pub market: Market,
     /// Of a spot machine.
     pub spot_request_id: Option<String>,
+    /// How its spot request stands; on GET of one machine as it is right now.
+    pub spot_status: Option<SpotStatusView>,
     /// Where EC2 placed it.
     pub availability_zone: Option<String>,
     /// Where EC2 placed it.
@@ -63,7 +66,7 @@ pub struct MachineView {
     /// When EC2 launched it.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub launch_time: Option<Timestamp>,
-    /// Its first security group.
+    /// The security group of its own, or else its first one.
     pub security_group_id: Option<String>,
     /// When it was asked for.
     #[schema(value_type = String, format = DateTime)]
@@ -96,15 +99,19 @@ impl MachineView {
 
     /// The record with what EC2 says of the instance.
     pub fn merged(machine: Machine, facts: Option<&InstanceFacts>) -> Self {
-        let spec = machine.launch;
-        let ami_id = facts
-            .and_then(|facts| facts.ami_id.clone())
-            .or(spec.ami.map(String::from));
-        let instance_type = facts
-            .and_then(|facts| facts.instance_type.clone())
-            .or(spec.instance_type.map(String::from));
+        let market = machine.market();
+        let ssh_string = machine.ssh_string(facts);
+        let Planned {
+            ami_id,
+            instance_type,
+            architecture,
+        } = Planned::of(&machine);
+        let own_group = machine
+            .own_group
+            .and_then(|group| group.id)
+            .map(String::from);
         let fact = |pick: fn(&InstanceFacts) -> Option<&String>| facts.and_then(pick).cloned();
-        let spot_request_id = fact(|facts| facts.spot_request_id.as_ref());
+        let ami_id = fact(|facts| facts.ami_id.as_ref()).or(ami_id);
         Self {
             id: machine.id,
             instance_id: machine.instance_id,
@@ -117,21 +124,18 @@ impl MachineView {
             source: machine.source,
             ami: ami_id.clone(),
             ami_id,
-            instance_type,
-            architecture: fact(|facts| facts.architecture.as_ref()),
-            market: if spot_request_id.is_some() {
-                "spot"
-            } else {
-                "on-demand"
-            },
-            spot_request_id,
+            instance_type: fact(|facts| facts.instance_type.as_ref()).or(instance_type),
+            architecture: fact(|facts| facts.architecture.as_ref()).or(architecture),
+            market,
+            spot_request_id: fact(|facts| facts.spot_request_id.as_ref()),
+            spot_status: machine.spot_status.map(SpotStatusView::from),
             availability_zone: fact(|facts| facts.availability_zone.as_ref()),
             subnet_id: fact(|facts| facts.subnet_id.as_ref()),
             public_ip: fact(|facts| facts.public_ip.as_ref()),
             private_ip: fact(|facts| facts.private_ip.as_ref()),
-            ssh_string: None,
+            ssh_string,
             launch_time: facts.and_then(|facts| facts.launch_time),
-            security_group_id: fact(|facts| facts.security_group_id.as_ref()),
+            security_group_id: own_group.or(fact(|facts| facts.security_group_id.as_ref())),
             created_at: machine.created_at,
             updated_at: machine.updated_at,
             expires_at: machine.expires_at,
@@ -140,6 +144,50 @@ impl MachineView {
             timeline: machine.timeline,
             output: machine.output,
             backend_used: BACKEND,
+        }
+    }
+}
+
+/// How a spot request stands (EC2 user guide, "Spot request status").
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = SpotStatus)]
+pub struct SpotStatusView {
+    /// Such as `fulfilled` or `marked-for-termination`.
+    #[schema(example = "fulfilled")]
+    pub code: String,
+    /// In EC2's words.
+    pub message: String,
+}
+
+impl From<SpotStatus> for SpotStatusView {
+    fn from(SpotStatus { code, message }: SpotStatus) -> Self {
+        Self { code, message }
+    }
+}
+
+/// What the machine is to be, where EC2 has not said yet what it is.
+struct Planned {
+    ami_id: Option<String>,
+    instance_type: Option<String>,
+    architecture: Option<String>,
+}
+
+impl Planned {
+    fn of(machine: &Machine) -> Self {
+        let spec = &machine.launch;
+        let plan = machine.plan.as_ref();
+        let ami = plan.and_then(|plan| plan.ami.clone());
+        let instance_type = plan
+            .and_then(|plan| plan.instance_type.clone())
+            .or_else(|| spec.instance_type.clone());
+        let architecture = instance_type
+            .as_ref()
+            .map(InstanceType::architecture)
+            .or(spec.architecture);
+        Self {
+            ami_id: ami.or_else(|| spec.ami.clone()).map(String::from),
+            instance_type: instance_type.map(String::from),
+            architecture: architecture.map(|it: Architecture| it.as_str().to_owned()),
         }
     }
 }

@@ -4,13 +4,16 @@
 
 mod cleanup;
 mod error;
+mod launch;
 mod step;
 
 use haulout_aws::{
-    clock::Clock, compute::Compute, emf::Metrics, progress, remote::Remote, store::Store,
-    telemetry::error_chain,
+    catalog::Catalog, clock::Clock, compute::Compute, emf::Metrics, groups::Groups, progress,
+    remote::Remote, store::Store, telemetry::error_chain,
 };
-use haulout_domain::{ids::MachineId, machine::Machine, staging::Aggregators, transition::Next};
+use haulout_domain::{
+    ids::MachineId, machine::Machine, plan::LaunchDefaults, staging::Aggregators, transition::Next,
+};
 use serde::Deserialize;
 
 pub use error::StepError;
@@ -22,8 +25,9 @@ pub struct StepEvent {
     pub step: Step,
     /// Of which machine.
     pub machine_id: MachineId,
-    /// Of which attempt.
-    pub attempt: u32,
+    /// In which cycle. Executions of the first version called it `attempt`.
+    #[serde(alias = "attempt")]
+    pub cycle: u32,
     /// The execution's name, for the logs.
     #[serde(default)]
     pub execution: String,
@@ -47,7 +51,7 @@ pub struct Caught {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Launch the instance.
+    /// Launch the instance, or start it again.
     Launch,
     /// Look whether it runs.
     CheckInstance,
@@ -74,8 +78,14 @@ pub struct Provision {
     pub store: Store,
     /// EC2.
     pub compute: Compute,
+    /// Images, templates, subnets and prices.
+    pub catalog: Catalog,
+    /// Machines' own security groups.
+    pub groups: Groups,
     /// SSM.
     pub remote: Remote,
+    /// What the deployment says of launches.
+    pub defaults: LaunchDefaults,
     /// Walrus aggregators, in the order they are tried.
     pub aggregators: Aggregators,
     /// What time it is.
@@ -87,7 +97,7 @@ pub struct Provision {
 impl Provision {
     /// Does one step, and logs how it went.
     pub async fn handle(&self, event: &StepEvent) -> Result<Next, StepError> {
-        let result = self.run(event).await;
+        let result = Box::pin(self.run(event)).await;
         match &result {
             Ok(next) => tracing::info!(?next, "step done"),
             Err(error) => {
@@ -108,29 +118,29 @@ impl Provision {
             return Ok(Next::Stopped);
         };
         match event.step {
-            Step::Launch => self.launch(&machine, event.attempt).await,
-            Step::CheckInstance => self.check_instance(&machine, event.attempt).await,
-            Step::CheckAgent => self.check_agent(&machine, event.attempt).await,
-            Step::SendCommand => self.send_command(&machine, event.attempt).await,
-            Step::CheckCommand => self.check_command(&machine, event.attempt).await,
+            Step::Launch => self.launch(&machine, event.cycle).await,
+            Step::CheckInstance => self.check_instance(&machine, event.cycle).await,
+            Step::CheckAgent => self.check_agent(&machine, event.cycle).await,
+            Step::SendCommand => self.send_command(&machine, event.cycle).await,
+            Step::CheckCommand => self.check_command(&machine, event.cycle).await,
             Step::Fail => self.fail(&machine, event).await,
-            Step::CancelCommand => self.cancel_command(&machine, event.attempt).await,
-            Step::Terminate => self.terminate(&machine, event.attempt).await,
-            Step::CheckTermination => self.check_termination(&machine, event.attempt).await,
+            Step::CancelCommand => self.cancel_command(&machine, event.cycle).await,
+            Step::Terminate => self.terminate(&machine, event.cycle).await,
+            Step::CheckTermination => self.check_termination(&machine, event.cycle).await,
         }
     }
 
-    /// Changes the record; nothing when it is gone or another attempt's.
+    /// Changes the record; nothing when it is gone, or has come to another attempt or cycle since it was read.
     async fn change<T>(
         &self,
         machine: &Machine,
-        attempt: u32,
         mut change: impl FnMut(&mut Machine) -> T,
     ) -> Result<Option<(Machine, T)>, StepError> {
         let changed = self
             .store
-            .update(&machine.id, |machine| {
-                (machine.attempt == attempt).then(|| change(machine))
+            .update(&machine.id, |current| {
+                let is_same = (current.attempt, current.cycle) == (machine.attempt, machine.cycle);
+                is_same.then(|| change(current))
             })
             .await?;
         let Some((after, Some(said))) = changed else {

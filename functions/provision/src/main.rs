@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use haulout_aws::{
-    clock::Clock, compute::Compute, config, emf::Metrics, env, remote::Remote, store::Store,
-    telemetry,
+    catalog::Catalog, clock::Clock, compute::Compute, config, emf::Metrics, env, groups::Groups,
+    remote::Remote, store::Store, telemetry,
 };
 use haulout_provision::{Provision, StepEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -19,13 +19,17 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
+    let store = Store::new(
+        &sdk,
+        env::required("HAULOUT_MACHINES_TABLE")?,
+        env::required("HAULOUT_CONTROL_TABLE")?,
+    );
     let provision = &Provision {
-        store: Store::new(
-            &sdk,
-            env::required("HAULOUT_MACHINES_TABLE")?,
-            env::required("HAULOUT_CONTROL_TABLE")?,
-        ),
+        catalog: Catalog::new(&sdk, store.clone(), Clock::system()),
+        groups: Groups::new(&sdk, &deployment),
+        store,
         compute: Compute::new(&sdk, &deployment),
+        defaults: env::launch_defaults()?,
         remote: Remote::new(&sdk),
         aggregators: env::required("HAULOUT_AGGREGATOR_URLS")?.parse()?,
         clock: Clock::system(),

@@ -1,80 +1,88 @@
-//! The steps on the way up: launch, look, send, look.
+//! The steps on the way up after the launch: look, send, look.
 
 use haulout_domain::{
     aws_code::Meaning,
     failure::{Failure, FailureCode},
     ids::InstanceId,
-    machine::Machine,
+    machine::{InstanceFacts, Machine},
     poll::{self, Awaiting},
     staging::{self, StagingRequest},
+    status::InstanceState,
     transition::Next,
 };
 
 use crate::{Provision, StepError};
 
 /// The next look is due at once. It also is the answer of a step that found nothing left to do: the check
-/// behind it sees why, and only checks have a `Choice` after them.
-const AT_ONCE: Next = Next::Done { wait_seconds: 0 };
+/// behind it sees why.
+pub(crate) const AT_ONCE: Next = Next::Done { wait_seconds: 0 };
 
 /// How long the agent alone is asked for; later looks include the instance, which may have died meanwhile.
 const AGENT_ALONE_SECONDS: u32 = 60;
 
 impl Provision {
-    pub(crate) async fn launch(&self, machine: &Machine, attempt: u32) -> Result<Next, StepError> {
-        let now = self.clock.now();
-        let requested = self
-            .change(machine, attempt, |machine| {
-                let goes_on = machine.moved_on(attempt).is_none() && machine.instance_id.is_none();
-                if goes_on {
-                    machine.launch_requested(now);
-                }
-                goes_on
-            })
-            .await?;
-        let Some((machine, true)) = requested else {
-            return Ok(AT_ONCE);
-        };
-        let facts = self.compute.launch(&machine).await?;
-        tracing::info!(instance_id = %facts.id, "launched");
-        let now = self.clock.now();
-        self.change(&machine, attempt, |machine| {
-            machine.launched(facts.clone(), now);
-        })
-        .await?;
-        Ok(Next::Done {
-            wait_seconds: machine.wait_for(Awaiting::Instance, now),
-        })
-    }
-
     pub(crate) async fn check_instance(
         &self,
         machine: &Machine,
-        attempt: u32,
+        cycle: u32,
     ) -> Result<Next, StepError> {
-        if let Some(next) = machine.moved_on(attempt) {
+        if let Some(next) = machine.moved_on(cycle) {
             return Ok(next);
         }
         let id = instance_id(machine)?;
         let seen = self.compute.describe(id).await?;
+        let runs = seen
+            .as_ref()
+            .is_some_and(|facts| facts.state == InstanceState::Running);
         let checks_passed =
-            machine.staging.is_none() && self.compute.status_checks_passed(id).await?;
+            runs && machine.needs_checks() && self.compute.status_checks_passed(id).await?;
+        self.look_at_spot_request(machine, seen.as_ref()).await?;
         let now = self.clock.now();
-        self.observe(machine, attempt, |machine| {
-            machine.instance_observed(seen.clone(), checks_passed, now)
-        })
-        .await
+        let observed = self
+            .observe(machine, cycle, |machine| {
+                machine.instance_observed(seen.clone(), checks_passed, now)
+            })
+            .await;
+        match observed {
+            Err(StepError::Failed(failure)) if machine.is_worth_another_launch(&failure.code) => {
+                self.launch_elsewhere(machine, cycle, &failure).await
+            }
+            observed => observed,
+        }
+    }
+
+    /// Keeps how the spot request stands, when the instance first runs and when it goes down.
+    async fn look_at_spot_request(
+        &self,
+        machine: &Machine,
+        seen: Option<&InstanceFacts>,
+    ) -> Result<(), StepError> {
+        let Some(facts) = seen.filter(|facts| facts.state != InstanceState::Pending) else {
+            return Ok(());
+        };
+        let Some(request) = &facts.spot_request_id else {
+            return Ok(());
+        };
+        let status = self.compute.spot_status(request).await?;
+        self.change(machine, |machine| machine.spot_status_seen(status.clone()))
+            .await?;
+        Ok(())
     }
 
     pub(crate) async fn check_agent(
         &self,
         machine: &Machine,
-        attempt: u32,
+        cycle: u32,
     ) -> Result<Next, StepError> {
-        if let Some(next) = machine.moved_on(attempt) {
+        if let Some(next) = machine.moved_on(cycle) {
             return Ok(next);
         }
         let id = instance_id(machine)?;
-        let online = self.remote.is_online(id).await?;
+        let launched = machine
+            .instance
+            .as_ref()
+            .and_then(|facts| facts.launch_time);
+        let online = self.remote.is_online(id, launched).await?;
         let now = self.clock.now();
         let waited = poll::is_over(machine.phase_entered_at(), AGENT_ALONE_SECONDS, now);
         let seen = if !online && waited {
@@ -82,7 +90,7 @@ impl Provision {
         } else {
             None
         };
-        self.observe(machine, attempt, |machine| {
+        self.observe(machine, cycle, |machine| {
             machine.agent_observed(online, seen.as_ref(), now)
         })
         .await
@@ -91,19 +99,19 @@ impl Provision {
     pub(crate) async fn send_command(
         &self,
         machine: &Machine,
-        attempt: u32,
+        cycle: u32,
     ) -> Result<Next, StepError> {
         let Some(staging) = &machine.staging else {
             return Ok(AT_ONCE);
         };
-        if machine.moved_on(attempt).is_some() || machine.command_id.is_some() {
+        if machine.moved_on(cycle).is_some() || machine.command_id.is_some() {
             return Ok(AT_ONCE);
         }
         let id = instance_id(machine)?;
         let limit = machine.deadlines.command_seconds;
         let script = staging::script(&StagingRequest {
             machine_id: machine.id.clone(),
-            attempt,
+            cycle,
             aggregators: self.aggregators.clone(),
             blob: staging.blob.clone(),
             sha256: staging.sha256.clone(),
@@ -120,7 +128,7 @@ impl Provision {
             error
         })?;
         let now = self.clock.now();
-        self.change(machine, attempt, |machine| {
+        self.change(machine, |machine| {
             machine.command_sent(command.clone(), now);
         })
         .await?;
@@ -132,9 +140,9 @@ impl Provision {
     pub(crate) async fn check_command(
         &self,
         machine: &Machine,
-        attempt: u32,
+        cycle: u32,
     ) -> Result<Next, StepError> {
-        if let Some(next) = machine.moved_on(attempt) {
+        if let Some(next) = machine.moved_on(cycle) {
             return Ok(next);
         }
         let id = instance_id(machine)?;
@@ -146,7 +154,7 @@ impl Provision {
         })?;
         let state = self.remote.command(id, command).await?;
         let now = self.clock.now();
-        self.observe(machine, attempt, |machine| {
+        self.observe(machine, cycle, |machine| {
             machine.command_observed(state.clone(), now)
         })
         .await
@@ -156,13 +164,13 @@ impl Provision {
     async fn observe(
         &self,
         machine: &Machine,
-        attempt: u32,
+        cycle: u32,
         mut observation: impl FnMut(&mut Machine) -> Result<Next, Failure>,
     ) -> Result<Next, StepError> {
         let observed = self
-            .change(machine, attempt, |machine| {
+            .change(machine, |machine| {
                 machine
-                    .moved_on(attempt)
+                    .moved_on(cycle)
                     .map_or_else(|| observation(machine), Ok)
             })
             .await?;
@@ -174,7 +182,7 @@ impl Provision {
 }
 
 /// The instance of a machine past its launch.
-fn instance_id(machine: &Machine) -> Result<&InstanceId, StepError> {
+pub(crate) fn instance_id(machine: &Machine) -> Result<&InstanceId, StepError> {
     machine.instance_id.as_ref().ok_or_else(|| {
         Failure::new(
             FailureCode::StepFailed,

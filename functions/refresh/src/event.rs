@@ -1,10 +1,11 @@
-//! What invokes the sweep: the schedule, or EventBridge when an execution ends badly.
+//! What invokes the sweep: the schedule, EventBridge when an execution ends badly, or somebody who wants to
+//! know what the sweep would do.
 
 use haulout_domain::{ids::MachineId, naming};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// An event that is neither of the two; the deployment is wrong.
+/// An event that is none of these; the deployment is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("neither the schedule's event nor an execution status change: {0}")]
 pub struct UnknownEvent(String);
@@ -14,8 +15,17 @@ pub struct UnknownEvent(String);
 pub enum RefreshEvent {
     /// The minute is over: look at everything.
     Schedule,
+    /// Look at everything, say what would be done, and do nothing.
+    DryRun,
     /// An execution failed, timed out or was aborted: look at its machine.
     ExecutionEnded(Option<MachineId>),
+}
+
+/// The input of the schedule in template.yaml.
+#[derive(Deserialize)]
+struct Scheduled {
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// "Step Functions Execution Status Change" (EventBridge, source `aws.states`).
@@ -33,11 +43,18 @@ impl TryFrom<Value> for RefreshEvent {
     type Error = UnknownEvent;
 
     fn try_from(event: Value) -> Result<Self, UnknownEvent> {
+        let malformed = |error: serde_json::Error| UnknownEvent(error.to_string());
         match event.get("source").and_then(Value::as_str) {
-            Some("haulout.schedule") => Ok(Self::Schedule),
+            Some("haulout.schedule") => {
+                let Scheduled { dry_run } = serde_json::from_value(event).map_err(malformed)?;
+                Ok(if dry_run {
+                    Self::DryRun
+                } else {
+                    Self::Schedule
+                })
+            }
             Some("aws.states") => {
-                let change: StatusChange = serde_json::from_value(event)
-                    .map_err(|error| UnknownEvent(error.to_string()))?;
+                let change: StatusChange = serde_json::from_value(event).map_err(malformed)?;
                 Ok(Self::ExecutionEnded(naming::machine_of_execution(
                     &change.detail.name,
                 )))

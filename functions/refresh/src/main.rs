@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use haulout_aws::{
-    clock::Clock, compute::Compute, config, emf::Metrics, env, store::Store, telemetry,
-    workflow::Workflow,
+    clock::Clock, compute::Compute, config, emf::Metrics, env, groups::Groups, store::Store,
+    telemetry, workflow::Workflow,
 };
 use haulout_refresh::{Refresh, RefreshEvent, Report};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -27,6 +27,8 @@ async fn serve() -> Result<(), Error> {
             env::required("HAULOUT_CONTROL_TABLE")?,
         ),
         compute: Compute::new(&sdk, &deployment),
+        groups: Groups::new(&sdk, &deployment),
+        quota: env::max_machines()?,
         workflow: Workflow::new(&sdk, env::required("HAULOUT_STATE_MACHINE_ARN")?),
         clock: Clock::system(),
         metrics: Metrics::stdout(&deployment),

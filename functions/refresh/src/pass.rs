@@ -1,95 +1,50 @@
-//! One pass over the records: EC2 is listed first, then every record that has not ended is compared with it.
-
-use std::collections::HashMap;
+//! One pass: EC2 is listed first, then every record that has not ended is compared with it.
 
 use haulout_aws::{
     compute::Listed,
-    error::AwsError,
-    progress,
-    store::{Page, StoreError},
+    orders::{Hands, Trouble},
+    store::Page,
     telemetry::error_chain,
 };
 use haulout_domain::{
-    ids::MachineId,
-    machine::{InstanceFacts, Machine},
+    ids::{InstanceId, MachineId},
+    machine::Machine,
     status::Status,
-    sweep::{Execution, Resume},
+    sweep::{Execution, Orders, Resume},
 };
-use serde::Serialize;
+use jiff::Timestamp;
 
-use crate::{Refresh, RefreshEvent};
+use crate::{Refresh, RefreshEvent, Report, SweepError, seen::Seen};
 
-/// The statuses a pass looks at: all in which an instance may exist.
-const OPEN: [Status; 6] = [
-    Status::WaitingForInstance,
-    Status::WaitingForSsm,
-    Status::FetchingBlob,
-    Status::Ready,
-    Status::Failed,
+/// How many groups a page of EC2's listing of them holds.
+const GROUPS_A_PAGE: usize = 1_000;
+
+/// The statuses a pass looks at: all in which something may exist. A machine goes from a later one to an earlier one
+/// by what a pass does, so that it is seldom looked at twice; both that and being missed does no harm.
+const OPEN: [Status; 10] = [
     Status::Terminating,
+    Status::Failed,
+    Status::Interrupted,
+    Status::Starting,
+    Status::Stopped,
+    Status::Stopping,
+    Status::FetchingBlob,
+    Status::WaitingForSsm,
+    Status::WaitingForInstance,
+    Status::Ready,
 ];
-
-/// A pass that could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// EC2 could not be listed: without that nothing is decided.
-    #[error("the instances could not be listed")]
-    Listing(#[source] AwsError),
-    /// The records could not be read.
-    #[error("the records could not be read")]
-    Records(#[from] StoreError),
-    /// Some machines could not be taken further; the next pass tries again.
-    #[error("{failed} of {looked_at} machines could not be swept; the last one because {reason}")]
-    Partly {
-        /// How many.
-        failed: u32,
-        /// Of how many.
-        looked_at: u32,
-        /// Why, for the last one.
-        reason: String,
-    },
-}
-
-/// What a pass did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// Records looked at.
-    pub looked_at: u32,
-    /// Executions started for machines that had none.
-    pub resumed: u32,
-    /// Instances asked to end.
-    pub terminated: u32,
-    /// Records closed, because their instance is gone.
-    pub closed: u32,
-}
-
-/// What went wrong with one machine.
-#[derive(Debug, thiserror::Error)]
-enum MachineTrouble {
-    #[error("an AWS call failed")]
-    Aws(#[from] AwsError),
-    #[error("the record could not be read or written")]
-    Store(#[from] StoreError),
-}
-
-type Instances = HashMap<MachineId, Vec<InstanceFacts>>;
 
 impl Refresh {
     /// Does what the event asks for.
     pub async fn run(&self, event: &RefreshEvent) -> Result<Report, SweepError> {
-        let mut pass = Pass {
-            refresh: self,
-            report: Report::default(),
-            failed: 0,
-            reason: String::new(),
-        };
+        let mut pass = Pass::new(self, *event == RefreshEvent::DryRun);
         match event {
             RefreshEvent::Schedule => {
-                let instances = by_machine(self.compute.list().await.map_err(SweepError::Listing)?);
-                pass.everything(&instances).await?;
+                Box::pin(pass.everything()).await?;
                 self.store.recount(self.clock.now()).await?;
             }
-            RefreshEvent::ExecutionEnded(Some(id)) => pass.one(id).await?,
+            RefreshEvent::DryRun => Box::pin(pass.everything()).await?,
+            RefreshEvent::ExecutionEnded(Some(id)) => Box::pin(pass.one(id)).await?,
             RefreshEvent::ExecutionEnded(None) => {
                 tracing::warn!("the execution that ended is not named as ours are; nothing to do");
             }
@@ -99,15 +54,46 @@ impl Refresh {
 }
 
 /// A pass under way.
-struct Pass<'a> {
-    refresh: &'a Refresh,
-    report: Report,
+pub(crate) struct Pass<'a> {
+    pub(crate) refresh: &'a Refresh,
+    pub(crate) hands: Hands,
+    pub(crate) report: Report,
+    /// To terminate, of all machines looked at.
+    pub(crate) doomed: Vec<InstanceId>,
+    /// To stop.
+    pub(crate) to_stop: Vec<(MachineId, InstanceId)>,
+    /// Machines whose security group is to be deleted.
+    pub(crate) with_group: Vec<MachineId>,
+    /// The deployment is drained.
+    is_draining: bool,
     failed: u32,
     reason: String,
+    /// Why strays could not be looked after.
+    pub(crate) strays_left: Option<String>,
 }
 
-impl Pass<'_> {
-    async fn everything(&mut self, instances: &Instances) -> Result<(), SweepError> {
+impl<'a> Pass<'a> {
+    fn new(refresh: &'a Refresh, dry_run: bool) -> Self {
+        Self {
+            refresh,
+            hands: refresh.hands(),
+            report: Report {
+                dry_run,
+                ..Report::default()
+            },
+            doomed: Vec::new(),
+            to_stop: Vec::new(),
+            with_group: Vec::new(),
+            is_draining: false,
+            failed: 0,
+            reason: String::new(),
+            strays_left: None,
+        }
+    }
+
+    async fn everything(&mut self) -> Result<(), SweepError> {
+        let mut seen = self.list().await?;
+        self.is_draining = self.refresh.store.drain().await?.is_some();
         for status in OPEN {
             let mut after: Option<MachineId> = None;
             loop {
@@ -117,12 +103,9 @@ impl Pass<'_> {
                     .store
                     .sweep_page(status, after.as_ref(), now)
                     .await?;
-                for machine in machines
-                    .iter()
-                    .filter(|machine| machine.closed_at.is_none())
-                {
-                    let seen = instances.get(&machine.id).map_or(&[][..], Vec::as_slice);
-                    self.look_at(machine, seen, false).await;
+                for machine in machines.iter().filter(|it| it.closed_at.is_none()) {
+                    let listed = seen.of(machine);
+                    self.look_at(machine, &listed, false).await;
                 }
                 match next {
                     Some(next) => after = Some(next),
@@ -130,103 +113,185 @@ impl Pass<'_> {
                 }
             }
         }
+        self.act().await;
+        self.reap(&seen).await;
         Ok(())
     }
 
-    async fn one(&mut self, id: &MachineId) -> Result<(), SweepError> {
-        let seen = self
-            .refresh
-            .compute
-            .find(id)
-            .await
-            .map_err(SweepError::Listing)?;
-        if let Some(machine) = self.refresh.store.get(id).await? {
-            self.look_at(&machine, &seen, true).await;
+    async fn list(&mut self) -> Result<Seen, SweepError> {
+        let mut seen = Seen::default();
+        let mut listing = self.refresh.compute.listing();
+        while let Some(page) = listing.next().await {
+            self.report.ec2_calls += 1;
+            seen.add(page.map_err(SweepError::Listing)?);
         }
+        match self.refresh.groups.list().await {
+            Ok(groups) => {
+                let pages = groups.len().div_ceil(GROUPS_A_PAGE).max(1);
+                self.report.ec2_calls += u32::try_from(pages).unwrap_or(u32::MAX);
+                seen.add_groups(groups);
+            }
+            Err(error) => {
+                self.report.ec2_calls += 1;
+                tracing::warn!(
+                    error = error_chain(&error),
+                    "the security groups could not be listed"
+                );
+                if !error.is_transient() {
+                    self.strays_left = Some(error_chain(&error));
+                }
+            }
+        }
+        seen.complete();
+        Ok(seen)
+    }
+
+    async fn one(&mut self, id: &MachineId) -> Result<(), SweepError> {
+        self.report.ec2_calls += 1;
+        let found = self.refresh.compute.find(id).await;
+        let listed = found.map_err(SweepError::Listing)?;
+        if let Some(machine) = self.refresh.store.get(id).await? {
+            self.look_at(&machine, &listed, true).await;
+        }
+        self.act().await;
         Ok(())
     }
 
     /// Trouble with one machine must not keep the pass from the others.
-    async fn look_at(&mut self, machine: &Machine, seen: &[InstanceFacts], at_once: bool) {
+    async fn look_at(&mut self, machine: &Machine, listed: &[Listed], at_once: bool) {
         self.report.looked_at += 1;
-        if let Err(trouble) = self.sweep(machine, seen, at_once).await {
-            self.failed += 1;
-            self.reason = error_chain(&trouble);
-            tracing::error!(machine_id = %machine.id, error = %self.reason, "could not sweep a machine");
+        if let Err(trouble) = Box::pin(self.sweep(machine, listed, at_once)).await {
+            self.fail(&machine.id, &trouble);
         }
+    }
+
+    /// Something could not be done.
+    pub(crate) fn fail(&mut self, of: impl std::fmt::Display, trouble: &Trouble) {
+        self.failed += 1;
+        self.reason = error_chain(trouble);
+        tracing::error!(of = %of, error = %self.reason, "could not sweep a machine");
     }
 
     async fn sweep(
         &mut self,
         machine: &Machine,
-        seen: &[InstanceFacts],
+        listed: &[Listed],
         at_once: bool,
-    ) -> Result<(), MachineTrouble> {
+    ) -> Result<(), Trouble> {
         let now = self.refresh.clock.now();
-        if machine.needs_execution(now) || (at_once && machine.status.is_provisioning()) {
-            self.resume(machine).await?;
+        let is_due = machine.needs_execution(now) || (at_once && machine.status.is_provisioning());
+        if is_due && !self.is_draining {
+            Box::pin(self.resume(machine)).await?;
         }
-        let store = &self.refresh.store;
-        let Some((after, doomed)) = store
-            .update(&machine.id, |machine| machine.reconcile(seen, now))
-            .await?
-        else {
+        if self.refresh.quota.is_some() && !machine.counted {
+            self.adopt(machine, now).await?;
+        }
+        let is_draining = self.is_draining;
+        // Most machines need nothing: that is decided on what the index shows, without reading each record again.
+        let mut preview = machine.clone();
+        let orders = decide(&mut preview, listed, is_draining, now);
+        if preview == *machine && orders == Orders::default() {
+            return Ok(());
+        }
+        if self.report.dry_run {
+            self.foretell(machine, &preview, orders);
+            return Ok(());
+        }
+        let decided = self
+            .hands
+            .change(&machine.id, |machine| {
+                decide(machine, listed, is_draining, now)
+            })
+            .await?;
+        let Some((after, orders)) = decided else {
             return Ok(());
         };
-        progress::report(&self.refresh.metrics, machine, &after);
-        for instance in doomed {
-            self.refresh.compute.terminate(&instance).await?;
-            self.report.terminated += 1;
-            tracing::info!(machine_id = %machine.id, instance_id = %instance, "terminated by the sweep");
+        if after.status == Status::Starting && after.cycle > machine.cycle {
+            self.hands.start_execution(&after).await?;
+            self.report.resumed += 1;
         }
         if after.closed_at.is_some() {
             self.report.closed += 1;
             tracing::info!(machine_id = %machine.id, status = %after.status, "closed by the sweep");
         }
+        self.take(&after.id, orders);
         Ok(())
     }
 
-    /// Sees to it that a machine being provisioned has an execution at work.
-    async fn resume(&mut self, machine: &Machine) -> Result<(), MachineTrouble> {
-        let Refresh {
-            store,
-            workflow,
-            clock,
-            ..
-        } = self.refresh;
-        let execution = workflow.look_up(machine).await?;
+    /// Keeps a machine's orders for when all are known.
+    fn take(&mut self, machine: &MachineId, orders: Orders) {
+        self.doomed.extend(orders.terminate);
+        if let Some(instance) = orders.stop {
+            self.to_stop.push((machine.clone(), instance));
+        }
+        if orders.delete_group {
+            self.with_group.push(machine.clone());
+        }
+    }
+
+    /// What a dry run says of a machine.
+    fn foretell(&mut self, before: &Machine, after: &Machine, orders: Orders) {
+        let id = &before.id;
+        if before.status != after.status {
+            let line = format!(
+                "machine {id} would go from {} to {}",
+                before.status, after.status
+            );
+            self.report.would(line);
+        }
+        if after.closed_at.is_some() {
+            self.report.closed += 1;
+            self.report.would(format!("machine {id} would be closed"));
+        }
+        self.take(id, orders);
+    }
+
+    /// Sees to it that a machine being brought up has an execution at work.
+    async fn resume(&mut self, machine: &Machine) -> Result<(), Trouble> {
+        let execution = self.refresh.workflow.look_up(machine).await?;
         if execution == Execution::Running {
             return Ok(());
         }
-        let run = machine.run;
-        let now = clock.now();
-        let decided = store
-            .update(&machine.id, |machine| {
+        let now = self.refresh.clock.now();
+        if self.report.dry_run {
+            if machine.clone().resume(execution, now) == Resume::Start {
+                self.report.resumed += 1;
+                let line = format!("machine {} would get another execution", machine.id);
+                self.report.would(line);
+            }
+            return Ok(());
+        }
+        let (cycle, run) = (machine.cycle, machine.run);
+        let decided = self
+            .hands
+            .change(&machine.id, |machine| {
                 // Another pass may have taken the machine on since it was read.
-                (machine.run == run).then(|| machine.resume(execution, now))
+                let is_same = (machine.cycle, machine.run) == (cycle, run);
+                is_same.then(|| machine.resume(execution, now))
             })
             .await?;
         let Some((machine, Some(Resume::Start))) = decided else {
             return Ok(());
         };
-        let started = workflow.start(&machine).await;
-        let now = clock.now();
-        match &started {
-            Ok(()) => {
-                self.report.resumed += 1;
-                tracing::info!(machine_id = %machine.id, execution = machine.execution_name(), "resumed");
-                store
-                    .update(&machine.id, |machine| machine.start_succeeded(now))
-                    .await?;
-            }
-            Err(error) => {
-                let reason = error_chain(error);
-                store
-                    .update(&machine.id, |machine| machine.start_failed(&reason, now))
-                    .await?;
-            }
+        self.hands.start_execution(&machine).await?;
+        self.report.resumed += 1;
+        tracing::info!(machine_id = %machine.id, execution = machine.execution_name(), "resumed");
+        Ok(())
+    }
+
+    /// A machine made while nobody counted takes a place in its owner's quota.
+    async fn adopt(&mut self, machine: &Machine, now: Timestamp) -> Result<(), Trouble> {
+        if self.report.dry_run {
+            self.report.adopted += 1;
+            let line = format!(
+                "machine {} would be counted for {}",
+                machine.id, machine.owner
+            );
+            self.report.would(line);
+        } else if self.refresh.store.adopt(&machine.id, now).await? {
+            self.report.adopted += 1;
         }
-        Ok(started?)
+        Ok(())
     }
 
     fn end(self) -> Result<Report, SweepError> {
@@ -237,16 +302,22 @@ impl Pass<'_> {
                 reason: self.reason,
             });
         }
-        Ok(self.report)
+        match self.strays_left {
+            Some(reason) => Err(SweepError::Strays(reason)),
+            None => Ok(self.report),
+        }
     }
 }
 
-fn by_machine(listed: Vec<Listed>) -> Instances {
-    let mut instances = Instances::new();
-    for Listed { machine, facts } in listed {
-        if let Some(machine) = machine {
-            instances.entry(machine).or_default().push(facts);
-        }
+/// What is to become of a machine, by what EC2 listed of it.
+fn decide(machine: &mut Machine, listed: &[Listed], is_draining: bool, now: Timestamp) -> Orders {
+    if is_draining {
+        machine.terminate("the deployment is drained", now);
     }
-    instances
+    let seen: Vec<_> = listed
+        .iter()
+        .filter(|it| machine.explains(&it.facts.id, it.attempt))
+        .map(|it| it.facts.clone())
+        .collect();
+    machine.reconcile(&seen, now)
 }

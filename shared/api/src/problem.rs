@@ -65,7 +65,13 @@ codes! {
     /// The cursor is not one this list gave out.
     InvalidCursor = 400, "invalid_cursor";
     /// A guard rail of the deployment says no.
-    Rejected = 400, "rejected";
+    GuardRail = 400, "guard_rail";
+    /// The AMI is not there, or does not fit the instance type.
+    AmiInvalid = 400, "ami_invalid";
+    /// The launch template is not there, or cannot be used.
+    LaunchTemplateInvalid = 400, "launch_template_invalid";
+    /// What was asked for cannot be launched.
+    ParameterInvalid = 400, "parameter_invalid";
     /// No bearer token.
     MissingToken = 401, "missing_token";
     /// Not a token of ours, or not any more.
@@ -80,6 +86,12 @@ codes! {
     MethodNotAllowed = 405, "method_not_allowed";
     /// The resource's current state does not allow it.
     Conflict = 409, "conflict";
+    /// EC2 does not stop one-time spot instances.
+    SpotCannotStop = 409, "spot_cannot_stop";
+    /// The machine has no instance yet.
+    NoInstance = 409, "no_instance";
+    /// The deployment is being drained: it takes no new machines.
+    Draining = 409, "draining";
     /// The idempotency key came before, with another request.
     IdempotencyKeyReused = 409, "idempotency_key_reused";
     /// It was there, and its time is over.
@@ -88,7 +100,9 @@ codes! {
     BodyTooLarge = 413, "body_too_large";
     /// The body is of a type the API does not take.
     UnsupportedMediaType = 415, "unsupported_media_type";
-    /// A quota is used up, or requests come too fast.
+    /// The caller has as many machines as the deployment allows.
+    QuotaExceeded = 429, "quota_exceeded";
+    /// Requests come too fast.
     TooManyRequests = 429, "too_many_requests";
     /// A fault of ours.
     Internal = 500, "internal";
@@ -96,6 +110,8 @@ codes! {
     Unavailable = 503, "unavailable";
     /// AWS asks us to slow down.
     AwsThrottled = 503, "aws_throttled";
+    /// AWS refused what Haulout asked of it; the detail carries AWS's text.
+    AwsRefused = 503, "aws_refused";
 }
 
 /// A problem as it is sent.

@@ -1,21 +1,26 @@
-//! EC2: launching, looking at and ending instances.
+//! EC2: launching, looking at, stopping, starting and ending instances.
+
+mod batch;
+mod facts;
+mod launch;
+mod listing;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::{
     Client,
-    types::{
-        Filter, Instance, InstanceType, LaunchTemplateSpecification, Reservation, ResourceType,
-        SummaryStatus, Tag, TagSpecification,
-    },
+    types::{Reservation, SummaryStatus},
 };
 use haulout_domain::{
     ids::{InstanceId, MachineId},
-    machine::{InstanceFacts, Machine},
-    naming::{MANAGED_BY, TAG_ATTEMPT, TAG_DEPLOYMENT, TAG_MACHINE, TAG_MANAGED_BY, TAG_NAME},
-    status::InstanceState,
+    machine::{InstanceFacts, SpotStatus},
+    naming::TAG_MACHINE,
 };
-use jiff::Timestamp;
 
+use self::facts::facts;
+pub use self::{
+    batch::MOST_IN_A_CALL,
+    listing::{Listed, Listing},
+};
 use crate::error::AwsError;
 
 /// EC2, for the instances of one deployment.
@@ -25,15 +30,6 @@ pub struct Compute {
     deployment: String,
 }
 
-/// An instance in a listing, and the machine its tag names.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// From the tag `haulout:machine`; nothing if it does not hold a machine id.
-    pub machine: Option<MachineId>,
-    /// The instance.
-    pub facts: InstanceFacts,
-}
-
 impl Compute {
     /// EC2, tagging and finding instances as this deployment's.
     pub fn new(config: &SdkConfig, deployment: impl Into<String>) -> Self {
@@ -41,38 +37,6 @@ impl Compute {
             client: Client::new(config),
             deployment: deployment.into(),
         }
-    }
-
-    /// Launches the machine's instance (RunInstances). Repeating it with the same attempt answers the same
-    /// instance: the client token and every parameter derive from the record.
-    pub async fn launch(&self, machine: &Machine) -> Result<InstanceFacts, AwsError> {
-        const OPERATION: &str = "RunInstances";
-        let template = machine.launch.launch_template_id.as_ref().map(|id| {
-            LaunchTemplateSpecification::builder()
-                .launch_template_id(id.as_str())
-                .version("$Default")
-                .build()
-        });
-        let instance_type = machine.launch.instance_type.as_ref();
-        let answer = self
-            .client
-            .run_instances()
-            .min_count(1)
-            .max_count(1)
-            .client_token(machine.client_token())
-            .set_launch_template(template)
-            .set_image_id(machine.launch.ami.clone().map(String::from))
-            .set_instance_type(instance_type.map(|it| InstanceType::from(it.as_str())))
-            .tag_specifications(self.tags(machine, ResourceType::Instance))
-            .tag_specifications(self.tags(machine, ResourceType::Volume))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(OPERATION, error))?;
-        answer
-            .instances()
-            .first()
-            .and_then(facts)
-            .ok_or_else(|| AwsError::incomplete(OPERATION, "an instance"))
     }
 
     /// The instance as EC2 shows it; nothing when EC2 does not know it (yet, or any more).
@@ -117,43 +81,61 @@ impl Compute {
     }
 
     /// The instances that carry the machine's tag: how one is found whose launch was never answered.
-    pub async fn find(&self, machine: &MachineId) -> Result<Vec<InstanceFacts>, AwsError> {
-        let listed = self
-            .pages(vec![tag_filter(TAG_MACHINE, machine.as_str())])
-            .await?;
-        Ok(listed.into_iter().map(|listed| listed.facts).collect())
-    }
-
-    /// Every instance of this deployment, in all states, 1,000 a request.
-    pub async fn list(&self) -> Result<Vec<Listed>, AwsError> {
-        self.pages(Vec::new()).await
-    }
-
-    async fn pages(&self, mut filters: Vec<Filter>) -> Result<Vec<Listed>, AwsError> {
-        filters.push(tag_filter(TAG_DEPLOYMENT, &self.deployment));
-        let mut pages = self
-            .client
-            .describe_instances()
-            .set_filters(Some(filters))
-            .max_results(1_000)
-            .into_paginator()
-            .send();
-        let mut listed = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new("DescribeInstances", error))?;
-            listed.extend(
-                page.reservations()
-                    .iter()
-                    .flat_map(Reservation::instances)
-                    .filter_map(|instance| {
-                        Some(Listed {
-                            machine: tag(instance, TAG_MACHINE).and_then(|id| id.parse().ok()),
-                            facts: facts(instance)?,
-                        })
-                    }),
-            );
+    pub async fn find(&self, machine: &MachineId) -> Result<Vec<Listed>, AwsError> {
+        let mut listing = self.listing_of(Some((TAG_MACHINE, machine.as_str())));
+        let mut found = Vec::new();
+        while let Some(page) = listing.next().await {
+            found.extend(page?);
         }
-        Ok(listed)
+        Ok(found)
+    }
+
+    /// How a spot request stands (DescribeSpotInstanceRequests); nothing when EC2 does not know it.
+    pub async fn spot_status(&self, request_id: &str) -> Result<Option<SpotStatus>, AwsError> {
+        let answer = self
+            .client
+            .describe_spot_instance_requests()
+            .spot_instance_request_ids(request_id)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("DescribeSpotInstanceRequests", error));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if error.is("InvalidSpotInstanceRequestID.NotFound") => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let status = answer
+            .spot_instance_requests()
+            .first()
+            .and_then(|request| request.status());
+        Ok(status.and_then(|status| {
+            Some(SpotStatus {
+                code: status.code()?.to_owned(),
+                message: status.message().unwrap_or_default().to_owned(),
+            })
+        }))
+    }
+
+    /// Asks EC2 to stop the instance (StopInstances). One that is stopped counts as asked.
+    pub async fn stop(&self, id: &InstanceId) -> Result<(), AwsError> {
+        self.client
+            .stop_instances()
+            .instance_ids(id.as_str())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::new("StopInstances", error))
+    }
+
+    /// Asks EC2 to start the instance (StartInstances). One that runs counts as asked.
+    pub async fn start(&self, id: &InstanceId) -> Result<(), AwsError> {
+        self.client
+            .start_instances()
+            .instance_ids(id.as_str())
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| AwsError::new("StartInstances", error))
     }
 
     /// Asks EC2 to end the instance (TerminateInstances). One that EC2 does not know counts as asked.
@@ -170,67 +152,4 @@ impl Compute {
             _ => Ok(()),
         }
     }
-
-    fn tags(&self, machine: &Machine, resource: ResourceType) -> TagSpecification {
-        let attempt = machine.attempt.to_string();
-        let tags = [
-            (TAG_NAME, machine.name.as_str()),
-            (TAG_MANAGED_BY, MANAGED_BY),
-            (TAG_DEPLOYMENT, &self.deployment),
-            (TAG_MACHINE, machine.id.as_str()),
-            (TAG_ATTEMPT, &attempt),
-        ];
-        TagSpecification::builder()
-            .resource_type(resource)
-            .set_tags(Some(
-                tags.iter()
-                    .map(|(key, value)| Tag::builder().key(*key).value(*value).build())
-                    .collect(),
-            ))
-            .build()
-    }
-}
-
-fn tag_filter(key: &str, value: &str) -> Filter {
-    Filter::builder()
-        .name(format!("tag:{key}"))
-        .values(value)
-        .build()
-}
-
-fn tag<'a>(instance: &'a Instance, key: &str) -> Option<&'a str> {
-    instance
-        .tags()
-        .iter()
-        .find(|tag| tag.key() == Some(key))
-        .and_then(Tag::value)
-}
-
-/// What we keep of EC2's description; nothing for one without an id or with a state this code does not know.
-fn facts(instance: &Instance) -> Option<InstanceFacts> {
-    let state: InstanceState = instance.state()?.name()?.as_str().parse().ok()?;
-    let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
-    let launch_time = instance
-        .launch_time()
-        .and_then(|at| Timestamp::from_second(at.secs()).ok());
-    Some(InstanceFacts {
-        id: instance.instance_id()?.parse().ok()?,
-        state,
-        state_reason: owned(instance.state_reason().and_then(|reason| reason.message())),
-        ami_id: owned(instance.image_id()),
-        instance_type: instance.instance_type().map(|it| it.as_str().to_owned()),
-        architecture: instance.architecture().map(|it| it.as_str().to_owned()),
-        availability_zone: owned(instance.placement().and_then(|it| it.availability_zone())),
-        subnet_id: owned(instance.subnet_id()),
-        public_ip: owned(instance.public_ip_address()),
-        private_ip: owned(instance.private_ip_address()),
-        security_group_id: owned(
-            instance
-                .security_groups()
-                .first()
-                .and_then(|group| group.group_id()),
-        ),
-        spot_request_id: owned(instance.spot_instance_request_id()),
-        launch_time,
-    })
 }

@@ -25,6 +25,8 @@ pub enum Dimension {
     Function,
     /// A phase of provisioning: a machine's status.
     Phase,
+    /// What is done with a machine.
+    Action,
     /// How something ended.
     Outcome,
     /// A stable error code.
@@ -37,6 +39,7 @@ impl Dimension {
         match self {
             Self::Function => "Function",
             Self::Phase => "Phase",
+            Self::Action => "Action",
             Self::Outcome => "Outcome",
             Self::Code => "Code",
         }

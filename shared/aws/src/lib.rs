@@ -2,6 +2,8 @@
 //! Nothing here decides; decisions are `haulout_domain`'s. Each service is a Cargo feature, so that a
 //! function links only what it calls.
 
+#[cfg(feature = "catalog")]
+pub mod catalog;
 pub mod clock;
 #[cfg(feature = "compute")]
 pub mod compute;
@@ -9,6 +11,14 @@ pub mod config;
 pub mod emf;
 pub mod env;
 pub mod error;
+#[cfg(feature = "figures")]
+pub mod figures;
+#[cfg(feature = "compute")]
+pub mod groups;
+#[cfg(feature = "notify")]
+pub mod notify;
+#[cfg(all(feature = "compute", feature = "store", feature = "workflow"))]
+pub mod orders;
 pub mod progress;
 #[cfg(feature = "remote")]
 pub mod remote;

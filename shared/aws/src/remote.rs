@@ -9,6 +9,7 @@ use aws_sdk_ssm::{
     },
 };
 use haulout_domain::{ids::InstanceId, poll::DELIVERY_SECONDS, transition::CommandState};
+use jiff::Timestamp;
 
 use crate::error::AwsError;
 
@@ -30,7 +31,14 @@ impl Remote {
     }
 
     /// Whether the machine's agent reports (DescribeInstanceInformation, `PingStatus`).
-    pub async fn is_online(&self, id: &InstanceId) -> Result<bool, AwsError> {
+    ///
+    /// `since` is when the instance was last started: an agent that was online before it stopped is said to be
+    /// so for some minutes more.
+    pub async fn is_online(
+        &self,
+        id: &InstanceId,
+        since: Option<Timestamp>,
+    ) -> Result<bool, AwsError> {
         const OPERATION: &str = "DescribeInstanceInformation";
         let filter = InstanceInformationStringFilter::builder()
             .key(InstanceInformationFilterKey::InstanceIds.as_str())
@@ -47,6 +55,10 @@ impl Remote {
         Ok(answer.instance_information_list().iter().any(|info| {
             info.instance_id() == Some(id.as_str())
                 && info.ping_status() == Some(&PingStatus::Online)
+                && info
+                    .last_ping_date_time()
+                    .zip(since)
+                    .is_none_or(|(ping, since)| ping.secs() >= since.as_second())
         }))
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::error::AwsError;
 
 /// Version of the executions' input.
-const INPUT_SCHEMA: u32 = 1;
+const INPUT_SCHEMA: u32 = 2;
 
 /// The state machine.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl Workflow {
     pub async fn start(&self, machine: &Machine) -> Result<(), AwsError> {
         let input = json!({
             "machine_id": machine.id,
-            "attempt": machine.attempt,
+            "cycle": machine.cycle,
             "schema": INPUT_SCHEMA,
         });
         let answer = self

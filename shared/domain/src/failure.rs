@@ -69,7 +69,25 @@ failure_codes! {
         "The instance was terminated outside Haulout; create the machine again.";
     /// EC2 has no capacity for this type in this zone.
     InsufficientCapacity = "insufficient_capacity",
-        "Choose another instance type or zone, or try again later.";
+        "Name another instance type or subnet, add SubnetIds or DefaultInstanceTypes to the deployment, or try again later.";
+    /// EC2 has no spot capacity for this type in this zone.
+    SpotCapacity = "spot_capacity_not_available",
+        "Ask for market on-demand, set fallback_to_on_demand, or name another instance type or zone; spot capacity changes by the hour.";
+    /// The spot price is above the most that was offered.
+    SpotPrice = "spot_price_too_low",
+        "The spot price is above the launch template's maximum: raise or remove MaxPrice there, set fallback_to_on_demand, or try later.";
+    /// EC2 took a spot instance back.
+    SpotInterrupted = "spot_interrupted",
+        "EC2 took the spot instance back. Create the machine again, with another instance type or market on-demand if it happens often.";
+    /// EC2 would not start the instance again.
+    StartRefused = "start_refused",
+        "The machine is stopped and its volumes are kept: start it again later, or create another one.";
+    /// EC2 would not stop the instance.
+    StopRefused = "stop_refused",
+        "The machine goes on running: delete it, or look at the message for what EC2 wants.";
+    /// A rule of the deployment.
+    GuardRail = "guard_rail",
+        "The deployment does not allow such a machine: the message names the value, the rule and what is allowed.";
     /// An account limit.
     LimitExceeded = "limit_exceeded",
         "End machines you no longer need, or ask AWS for a higher EC2 quota in Service Quotas.";
@@ -81,13 +99,13 @@ failure_codes! {
         "Check that the AMI exists in this region, is shared with this account and fits the instance type's architecture.";
     /// Subnet, VPC, address or network interface problem.
     NetworkInvalid = "network_invalid",
-        "Check the launch template's subnet and its free addresses.";
+        "Check the subnet (the request's, the deployment's SubnetIds or the launch template's) and its free addresses.";
     /// Security group problem.
     SecurityGroupInvalid = "security_group_invalid",
-        "Check the launch template's security groups; they must belong to the subnet's VPC.";
+        "Check the security groups, the request's or the launch template's; they must belong to the subnet's VPC.";
     /// Key pair problem.
     KeyPairInvalid = "key_pair_invalid",
-        "Check the launch template's key pair in this region.";
+        "Check that the key pair (key_name, the deployment's KeyName or the launch template's) exists in this region.";
     /// AWS refused a parameter.
     ParameterInvalid = "parameter_invalid",
         "AWS refused a launch parameter; the message names it.";

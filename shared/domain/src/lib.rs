@@ -5,14 +5,28 @@ pub mod aws_code;
 pub mod blob;
 pub mod digest;
 pub mod failure;
+pub mod guard;
 pub mod ids;
+pub mod image;
+pub mod instance_type;
 pub mod launch;
+#[cfg(test)]
+mod launch_tests;
+mod launching;
 #[cfg(test)]
 mod life_tests;
 pub mod machine;
 pub mod naming;
+pub mod notice;
+pub mod offer;
+pub mod plan;
 pub mod poll;
+pub mod power;
+#[cfg(test)]
+mod power_tests;
 pub mod staging;
 pub mod status;
 pub mod sweep;
+#[cfg(test)]
+mod test_machines;
 pub mod transition;

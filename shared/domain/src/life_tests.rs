@@ -5,67 +5,12 @@ use proptest::prelude::*;
 
 use crate::{
     failure::{Failure, FailureCode},
-    ids::MachineId,
-    machine::{InstanceFacts, LaunchSpec, Machine, MachineRequest, StagingSpec},
-    poll::Deadlines,
+    machine::Machine,
     status::{Desired, InstanceState, OnFailure, Status},
-    sweep::{Execution, Resume},
+    sweep::{Execution, Orders, Resume},
+    test_machines::{STAGED, at, ended, facts, machine},
     transition::{CommandState, Next},
 };
-
-const STAGED: &str = "haulout: ready script=running pid=4711 size_bytes=120 seconds=4\n";
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_772_600_000 + seconds).expect("a time in range")
-}
-
-fn machine(staged: bool, on_failure: OnFailure) -> Machine {
-    let blob = format!("0x{}", "ab".repeat(32));
-    let request = MachineRequest {
-        owner: "admin".to_owned(),
-        name: None,
-        launch: LaunchSpec {
-            launch_template_id: "lt-01234567".parse().ok(),
-            ami: None,
-            instance_type: None,
-        },
-        staging: staged.then(|| StagingSpec {
-            blob: blob.parse().expect("an object id"),
-            sha256: None,
-            size_bytes: None,
-        }),
-        on_failure,
-        keep_failed_minutes: 60,
-        deadlines: Deadlines::default(),
-    };
-    Machine::new(MachineId::generate(), request, at(0))
-}
-
-fn facts(state: InstanceState) -> InstanceFacts {
-    InstanceFacts {
-        id: "i-0123456789abcdef0".parse().expect("an instance id"),
-        state,
-        state_reason: Some("Server.InternalError".to_owned()),
-        ami_id: None,
-        instance_type: None,
-        architecture: None,
-        availability_zone: None,
-        subnet_id: None,
-        public_ip: None,
-        private_ip: None,
-        security_group_id: None,
-        spot_request_id: None,
-        launch_time: None,
-    }
-}
-
-fn ended(stdout: &str, code: i32) -> CommandState {
-    CommandState::Ended {
-        response_code: Some(code),
-        stdout: stdout.to_owned(),
-        stderr: String::new(),
-    }
-}
 
 /// A machine on its way up, as far as `until`.
 fn up_to(until: Status) -> Machine {
@@ -215,7 +160,7 @@ fn a_failure_keeps_its_phase_and_unwinds() {
     assert_eq!(machine.fail(failure, at(330)), Next::Cleanup);
     assert_eq!(machine, again, "a repeated failure changes nothing");
 
-    machine.close(at(340));
+    machine.instance_gone(at(340));
     assert_eq!(
         machine.status,
         Status::Failed,
@@ -231,14 +176,17 @@ fn a_failed_machine_is_kept_when_asked_and_then_expires() {
     let failure = Failure::new(FailureCode::CommandTimeout, "too slow");
     assert_eq!(machine.fail(failure, at(200)), Next::Failed);
     let running = [facts(InstanceState::Running)];
-    assert_eq!(machine.reconcile(&running, at(200 + 3_599)), vec![]);
     assert_eq!(
-        machine.reconcile(&running, at(200 + 3_600)),
+        machine.reconcile(&running, at(200 + 3_599)),
+        Orders::default()
+    );
+    assert_eq!(
+        machine.reconcile(&running, at(200 + 3_600)).terminate,
         vec![running[0].id.clone()]
     );
     assert_eq!(
         machine.reconcile(&[facts(InstanceState::Terminated)], at(4_000)),
-        vec![]
+        Orders::default()
     );
     assert!(machine.closed_at.is_some() && machine.status == Status::Failed);
 }
@@ -269,10 +217,13 @@ fn deleting_while_a_launch_is_in_flight_waits_for_what_ec2_shows() {
     machine.launch_requested(at(1));
     machine.terminate("asked", at(2));
     assert_eq!(machine.moved_on(1), Some(Next::Cleanup));
-    assert_eq!(machine.reconcile(&[], at(60)), vec![]);
+    assert_eq!(machine.reconcile(&[], at(60)), Orders::default());
     assert!(machine.closed_at.is_none(), "one listing proves nothing");
     let late = [facts(InstanceState::Running)];
-    assert_eq!(machine.reconcile(&late, at(120)), vec![late[0].id.clone()]);
+    assert_eq!(
+        machine.reconcile(&late, at(120)).terminate,
+        vec![late[0].id.clone()]
+    );
     assert_eq!(machine.instance_id, Some(late[0].id.clone()));
 }
 
@@ -331,6 +282,9 @@ enum Event {
     Command(bool),
     Fail,
     Delete,
+    Stop,
+    Start,
+    Interrupted,
     Listed(Option<InstanceState>),
     Execution(Execution),
 }
@@ -351,6 +305,9 @@ fn event() -> impl Strategy<Value = Event> {
         any::<bool>().prop_map(Event::Command),
         Just(Event::Fail),
         Just(Event::Delete),
+        Just(Event::Stop),
+        Just(Event::Start),
+        Just(Event::Interrupted),
         prop::option::of(state).prop_map(Event::Listed),
         execution.prop_map(Event::Execution),
     ]
@@ -358,7 +315,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// Applies an event as a step would; a step first asks whether the record has moved on.
 fn apply(machine: &mut Machine, event: &Event, now: Timestamp) {
-    let free = machine.moved_on(1).is_none();
+    let free = machine.moved_on(machine.cycle).is_none();
     let result = match event {
         Event::LaunchRequested if free => {
             machine.launch_requested(now);
@@ -388,6 +345,18 @@ fn apply(machine: &mut Machine, event: &Event, now: Timestamp) {
         Event::Fail => Err(Failure::new(FailureCode::StepFailed, "cut off")),
         Event::Delete => {
             machine.terminate("asked", now);
+            return;
+        }
+        Event::Stop => {
+            let _refused = machine.stop(now);
+            return;
+        }
+        Event::Start => {
+            let _refused = machine.start(now);
+            return;
+        }
+        Event::Interrupted => {
+            machine.interrupted(now);
             return;
         }
         Event::Listed(seen) => {
@@ -423,15 +392,15 @@ proptest! {
             staged_well |= matches!(event, Event::Command(true) | Event::Instance(_, true));
 
             prop_assert!(machine.status != Status::Ready || staged_well, "a false ready");
-            prop_assert!(before.desired == Desired::Running || machine.desired == Desired::Terminated);
+            prop_assert!(before.desired != Desired::Terminated || machine.desired == Desired::Terminated);
+            let fails = matches!(event, Event::Fail | Event::Agent(_) | Event::Command(_));
+            let ended = before.desired != Desired::Terminated && machine.desired == Desired::Terminated;
+            prop_assert!(!(before.cycle > 1 && fails && ended), "a failed start ended the instance");
             prop_assert!(before.closed_at.is_none() || machine == before, "a closed record changed");
             prop_assert!(before.instance_id.is_none() || machine.instance_id == before.instance_id);
             prop_assert_eq!(machine.status == Status::Failed && machine.error.is_none(), false);
             prop_assert_eq!(machine.status == Status::Terminated && machine.closed_at.is_none(), false);
-            let mut phases: Vec<_> = machine.timeline.iter().map(|entry| entry.phase).collect();
-            phases.sort_unstable();
-            phases.dedup();
-            prop_assert_eq!(phases.len(), machine.timeline.len(), "a phase was entered twice");
+            prop_assert_eq!(machine.timeline.last().map(|entry| entry.phase), Some(machine.status));
             prop_assert!(machine.timeline.is_sorted_by_key(|entry| entry.at));
             // Nothing is left that no later pass would end: it closes, given that EC2 says so twice.
             let mut rest = machine.clone();

@@ -9,20 +9,25 @@ use crate::{
     blob::{BlobRef, Sha256Hex},
     failure::MachineError,
     ids::{InstanceId, MachineId},
-    launch::{AmiId, InstanceType, LaunchTemplateId, MachineName},
+    launch::{
+        AmiId, Cidr, InstanceType, KeyName, LaunchTemplateId, MachineName, SecurityGroupId,
+        SubnetId, Tags, UserData,
+    },
     naming,
+    offer::Tried,
+    plan::LaunchPlan,
     poll::Deadlines,
-    status::{Desired, InstanceState, OnFailure, Source, Status},
+    status::{Architecture, Desired, InstanceState, Market, OnFailure, Source, Status, VolumeType},
 };
 
 /// Version of the record's shape; a reader must understand all up to its own.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How long an ended machine stays readable.
 pub const READABLE_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
 
-/// What to launch. Frozen with the attempt: a client token repeated with other parameters is an error at EC2.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What to launch, as the caller asked. What of it an attempt launches is its [`LaunchPlan`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchSpec {
     /// Launch template id; explicit fields override what it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,6 +38,39 @@ pub struct LaunchSpec {
     /// EC2 instance type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<InstanceType>,
+    /// Processor architecture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
+    /// Market.
+    #[serde(default)]
+    pub market: Market,
+    /// Try on-demand when no spot offer is left.
+    #[serde(default)]
+    pub fallback_to_on_demand: bool,
+    /// Root volume, in GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_gb: Option<u32>,
+    /// Root volume's type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_type: Option<VolumeType>,
+    /// Subnet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet_id: Option<SubnetId>,
+    /// Security groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub security_group_ids: Vec<SecurityGroupId>,
+    /// Whom a security group of the machine's own lets in; none is made without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_group_cidr: Option<Cidr>,
+    /// Key pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<KeyName>,
+    /// User data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<UserData>,
+    /// Tags of the caller's.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
 }
 
 /// What to stage once the machine can be reached.
@@ -58,6 +96,9 @@ pub struct InstanceFacts {
     /// Why it is in that state, in EC2's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_reason: Option<String>,
+    /// The same, as EC2's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_reason_code: Option<String>,
     /// AMI id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami_id: Option<String>,
@@ -85,6 +126,9 @@ pub struct InstanceFacts {
     /// Spot request id, for a spot instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot_request_id: Option<String>,
+    /// Key pair's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
     /// When EC2 launched it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_time: Option<Timestamp>,
@@ -100,10 +144,31 @@ pub struct Missing {
     pub passes: u32,
 }
 
+/// How a spot request stands (EC2 API, `SpotInstanceStatus`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpotStatus {
+    /// Such as `fulfilled` or `instance-terminated-no-capacity`.
+    pub code: String,
+    /// In EC2's words.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// A security group of the machine's own. It goes with the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnGroup {
+    /// Its id, as soon as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<SecurityGroupId>,
+    /// EC2 said that it is gone.
+    #[serde(default)]
+    pub deleted: bool,
+}
+
 /// One step of a machine's life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineEntry {
-    /// The status entered; each at most once an attempt.
+    /// The status entered; a launch that is tried elsewhere enters it again.
     pub phase: Status,
     /// When.
     #[schema(value_type = String, format = DateTime)]
@@ -142,10 +207,31 @@ pub struct Machine {
     pub keep_failed_minutes: u32,
     /// How long each phase may take.
     pub deadlines: Deadlines,
+    /// Wait for EC2's status checks before staging.
+    #[serde(default)]
+    pub wait_for_status_checks: bool,
     /// Counts launches; each has its own client token.
     pub attempt: u32,
-    /// Counts executions within the attempt; a further one takes over from one that died.
+    /// Counts the times it is brought up: by the launch, then by each start.
+    #[serde(default = "first")]
+    pub cycle: u32,
+    /// Counts executions within the cycle; a further one takes over from one that died.
     pub run: u32,
+    /// It takes a place in its owner's quota.
+    #[serde(default)]
+    pub counted: bool,
+    /// What the current attempt launches; set before RunInstances is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<LaunchPlan>,
+    /// What EC2 refused before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
+    /// The security group of its own. Set before it is created: from then on one may exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_group: Option<OwnGroup>,
+    /// How its spot request stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot_status: Option<SpotStatus>,
     /// Since when starting an execution has been failing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unstarted_since: Option<Timestamp>,
@@ -179,9 +265,19 @@ pub struct Machine {
     /// When Haulout ends it by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// When its end was announced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_announced_at: Option<Timestamp>,
     /// Since when it is certain that no instance of it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<Timestamp>,
+    /// Since when it is certain that nothing of it exists: no instance, no security group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+}
+
+const fn first() -> u32 {
+    1
 }
 
 /// What a caller asked for, validated.
@@ -201,6 +297,12 @@ pub struct MachineRequest {
     pub keep_failed_minutes: u32,
     /// How long each phase may take.
     pub deadlines: Deadlines,
+    /// Wait for EC2's status checks before staging.
+    pub wait_for_status_checks: bool,
+    /// How long it lives, in minutes; until it is deleted when there is none.
+    pub ttl_minutes: Option<u32>,
+    /// It takes a place in its owner's quota.
+    pub counted: bool,
 }
 
 impl Machine {
@@ -214,6 +316,9 @@ impl Machine {
             on_failure,
             keep_failed_minutes,
             deadlines,
+            wait_for_status_checks,
+            ttl_minutes,
+            counted,
         } = request;
         Self {
             id,
@@ -229,8 +334,15 @@ impl Machine {
             on_failure,
             keep_failed_minutes,
             deadlines,
+            wait_for_status_checks,
             attempt: 1,
+            cycle: 1,
             run: 1,
+            counted,
+            plan: None,
+            tried: Vec::new(),
+            own_group: None,
+            spot_status: None,
             unstarted_since: None,
             launch_requested_at: None,
             instance_id: None,
@@ -246,7 +358,12 @@ impl Machine {
             output: None,
             created_at: now,
             updated_at: now,
-            expires_at: None,
+            expires_at: ttl_minutes.and_then(|minutes| {
+                now.checked_add(SignedDuration::from_mins(i64::from(minutes)))
+                    .ok()
+            }),
+            expiry_announced_at: None,
+            gone_at: None,
             closed_at: None,
         }
     }
@@ -258,12 +375,34 @@ impl Machine {
 
     /// The name of the execution that works, or should work, on it.
     pub fn execution_name(&self) -> String {
-        naming::execution_name(&self.id, self.attempt, self.run)
+        naming::execution_name(&self.id, self.cycle, self.run)
     }
 
     /// It should be gone, and is not known to be.
     pub fn is_unwinding(&self) -> bool {
         self.desired == Desired::Terminated && self.closed_at.is_none()
+    }
+
+    /// It is, or is to be, a spot instance.
+    pub fn market(&self) -> Market {
+        let is_spot = self
+            .instance
+            .as_ref()
+            .is_some_and(|facts| facts.spot_request_id.is_some());
+        match &self.plan {
+            _ if is_spot => Market::Spot,
+            Some(plan) => plan.market(),
+            None => self.launch.market,
+        }
+    }
+
+    /// How to log in, where there is a key, an address and a system that has SSH.
+    pub fn ssh_string(&self, facts: Option<&InstanceFacts>) -> Option<String> {
+        let facts = facts?;
+        let key = facts.key_name.as_deref()?;
+        let user = self.plan.as_ref()?.login_user.as_deref()?;
+        let address = facts.public_ip.as_deref().or(facts.private_ip.as_deref())?;
+        Some(format!("ssh -i {key}.pem {user}@{address}"))
     }
 
     /// When the current status was entered.

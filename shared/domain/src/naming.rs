@@ -24,9 +24,14 @@ pub fn client_token(id: &MachineId, attempt: u32) -> String {
 }
 
 /// The name of a state machine execution (Step Functions: at most 80 characters, unique for 90 days).
-/// `run` counts the executions that took over from one that died.
-pub fn execution_name(id: &MachineId, attempt: u32, run: u32) -> String {
-    format!("{id}-a{attempt}-r{run}")
+/// `cycle` counts the times the machine is brought up, `run` the executions that took over from one that died.
+pub fn execution_name(id: &MachineId, cycle: u32, run: u32) -> String {
+    format!("{id}-c{cycle}-r{run}")
+}
+
+/// The name of a machine's own security group (EC2: unique in its VPC, at most 255 characters, not `sg-…`).
+pub fn group_name(id: &MachineId) -> String {
+    format!("haulout-{id}")
 }
 
 /// The machine whose execution has this name, if it is one of ours.

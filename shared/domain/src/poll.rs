@@ -55,6 +55,13 @@ pub struct Deadlines {
     pub agent_seconds: u32,
     /// The run time of the staging command.
     pub command_seconds: u32,
+    /// What EC2's status checks may take, on top of the time until running, where they are waited for.
+    #[serde(default = "checks_seconds")]
+    pub checks_seconds: u32,
+}
+
+const fn checks_seconds() -> u32 {
+    300
 }
 
 impl Default for Deadlines {
@@ -63,15 +70,13 @@ impl Default for Deadlines {
             running_seconds: 300,
             agent_seconds: 300,
             command_seconds: 150,
+            checks_seconds: checks_seconds(),
         }
     }
 }
 
 /// What SSM may take to deliver a command, on top of its run time (SendCommand `TimeoutSeconds`, at least 30).
 pub const DELIVERY_SECONDS: u32 = 30;
-
-/// What EC2's status checks may take, on top of the time until running, for a machine with nothing to stage.
-pub const STATUS_CHECK_SECONDS: u32 = 300;
 
 /// How long the state machine itself watches a termination before it leaves it to the sweeper.
 pub const TERMINATION_SECONDS: u32 = 120;

@@ -69,15 +69,24 @@ words! {
         Terminating = "terminating",
         /// EC2 said so.
         Terminated = "terminated",
+        /// The machine is to stop, and EC2 has not yet said that it did.
+        Stopping = "stopping",
+        /// EC2 said so. Its volumes are kept, and paid for.
+        Stopped = "stopped",
+        /// EC2 is starting the instance again.
+        Starting = "starting",
+        /// EC2 takes a spot instance back, two minutes after saying so.
+        Interrupted = "interrupted",
     }
 }
 
 impl Status {
-    /// An execution of the state machine is, or should be, working on a machine in this status.
+    /// An execution of the state machine is, or should be, working on a machine in this status: it is being
+    /// brought up, by a launch or by a start.
     pub const fn is_provisioning(self) -> bool {
         matches!(
             self,
-            Self::WaitingForInstance | Self::WaitingForSsm | Self::FetchingBlob
+            Self::WaitingForInstance | Self::WaitingForSsm | Self::FetchingBlob | Self::Starting
         )
     }
 }
@@ -87,6 +96,8 @@ words! {
     Desired, "desired state" {
         /// It should come up and stay.
         Running = "running",
+        /// It should be stopped, its volumes kept.
+        Stopped = "stopped",
         /// It should be gone; whatever works on it sees this at its next step and unwinds.
         Terminated = "terminated",
     }
@@ -99,6 +110,44 @@ words! {
         Launch = "launch",
         /// The warm pool.
         Pool = "pool",
+    }
+}
+
+words! {
+    /// How EC2 sells the instance.
+    #[derive(Default)]
+    Market, "market" {
+        /// At the list price, until it is ended.
+        #[default]
+        OnDemand = "on-demand",
+        /// From spare capacity, at the price of the moment; EC2 may take it back.
+        Spot = "spot",
+    }
+}
+
+words! {
+    /// A processor architecture, in EC2's words.
+    Architecture, "architecture" {
+        /// Intel and AMD.
+        X86 = "x86_64",
+        /// Graviton and other ARM processors.
+        Arm = "arm64",
+    }
+}
+
+words! {
+    /// An EBS volume type that can be a root volume (EC2 API, `EbsBlockDevice`).
+    VolumeType, "volume type" {
+        /// General purpose SSD.
+        Gp3 = "gp3",
+        /// General purpose SSD, the generation before.
+        Gp2 = "gp2",
+        /// Provisioned IOPS SSD; needs a launch template that says how many.
+        Io1 = "io1",
+        /// Provisioned IOPS SSD; needs a launch template that says how many.
+        Io2 = "io2",
+        /// Magnetic, of the first generation.
+        Standard = "standard",
     }
 }
 
@@ -151,7 +200,7 @@ mod tests {
         let error = "gone".parse::<Desired>().expect_err("not a word");
         assert_eq!(
             error.to_string(),
-            "unknown desired state: expected one of running, terminated"
+            "unknown desired state: expected one of running, stopped, terminated"
         );
     }
 }

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    aws_code,
     failure::{Failure, FailureCode},
     ids::InstanceId,
     machine::{InstanceFacts, Machine, Missing},
@@ -20,6 +21,20 @@ pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
 pub const MAX_RUNS: u32 = 3;
 /// How long starting an execution may keep failing before the machine counts as failed.
 pub const START_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long before its end a machine's owner is told.
+pub const ANNOUNCED_BEFORE: SignedDuration = SignedDuration::from_mins(10);
+
+/// What an observation asks to be done at EC2.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Instances to terminate.
+    pub terminate: Vec<InstanceId>,
+    /// The instance to stop.
+    pub stop: Option<InstanceId>,
+    /// The security group of its own is to be deleted.
+    pub delete_group: bool,
+}
 
 /// How the execution stands that should be working on a machine (Step Functions API, DescribeExecution).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,45 +105,118 @@ impl Machine {
         }
     }
 
-    /// Compares the record with what EC2's listing showed of it, and answers which instances to terminate.
-    pub fn reconcile(&mut self, seen: &[InstanceFacts], now: Timestamp) -> Vec<InstanceId> {
+    /// Compares the record with what EC2's listing showed of it, and answers what is to be done. `seen` holds
+    /// only instances that the record explains ([`Self::explains`]).
+    pub fn reconcile(&mut self, seen: &[InstanceFacts], now: Timestamp) -> Orders {
         if self.closed_at.is_some() {
-            return Vec::new();
+            return Orders::default();
         }
         self.expire(now);
-        if self.instance_id.is_none()
-            && let Some(first) = seen.first()
-        {
-            self.launched(first.clone(), now);
+        self.announce_expiry(now);
+        if self.gone_at.is_none() {
+            if self.instance_id.is_none()
+                && let Some(first) = seen.first()
+            {
+                self.launched(first.clone(), now);
+            }
+            match seen.first() {
+                None => self.missed(now),
+                Some(facts) => self.instance_seen(facts, now),
+            }
         }
-        if seen.is_empty() {
-            self.missed(now);
-            return Vec::new();
+        self.orders(seen)
+    }
+
+    /// Takes in what EC2 says of the machine's instance, whoever asked: what the machine's own work
+    /// did not bring about is brought into the record. What is being brought up is its execution's business.
+    pub fn instance_seen(&mut self, facts: &InstanceFacts, now: Timestamp) {
+        if self.closed_at.is_some() || self.gone_at.is_some() {
+            return;
         }
         if self.missing.take().is_some() {
             self.updated_at = now;
         }
-        if !self.status.is_provisioning()
-            && seen
-                .iter()
-                .all(|facts| facts.state == InstanceState::Terminated)
-        {
-            self.gone(
-                seen[0].state_reason.as_deref().unwrap_or("no reason given"),
-                now,
-            );
-            return Vec::new();
+        if self.status.is_provisioning() && self.desired == Desired::Running {
+            return;
         }
-        seen.iter()
-            .filter(|facts| {
-                self.is_unwinding()
-                    && !matches!(
-                        facts.state,
-                        InstanceState::ShuttingDown | InstanceState::Terminated
-                    )
-            })
-            .map(|facts| facts.id.clone())
-            .collect()
+        if facts.state == InstanceState::Terminated {
+            self.gone(facts, now);
+            return;
+        }
+        self.facts_seen(facts, now);
+        // A listing may be some seconds old: what contradicts a fresh change is looked at again.
+        let is_settled = now.duration_since(self.phase_entered_at()) >= GRACE;
+        match (self.status, facts.state) {
+            (Status::Stopping, InstanceState::Stopped) if self.desired == Desired::Stopped => {
+                self.enter(Status::Stopped, "EC2 reports it as stopped", now);
+            }
+            (Status::Ready | Status::Failed, InstanceState::Stopping | InstanceState::Stopped)
+                if self.desired == Desired::Running && is_settled =>
+            {
+                self.desired = Desired::Stopped;
+                self.enter(Status::Stopping, "stopped outside Haulout", now);
+            }
+            (Status::Stopped, InstanceState::Pending | InstanceState::Running)
+                if self.desired == Desired::Stopped && is_settled =>
+            {
+                self.bring_up("started outside Haulout", now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Addresses change when an instance is started again. Whoever saw it before the record last changed is late:
+    /// what the record says since is newer.
+    fn facts_seen(&mut self, facts: &InstanceFacts, now: Timestamp) {
+        if now < self.updated_at {
+            return;
+        }
+        if self.instance_id.as_ref() == Some(&facts.id) && self.instance.as_ref() != Some(facts) {
+            self.instance = Some(facts.clone());
+            self.updated_at = now;
+        }
+    }
+
+    /// What is to be done about the instances seen.
+    pub fn orders(&self, seen: &[InstanceFacts]) -> Orders {
+        let mut orders = Orders {
+            delete_group: self.has_group_left(),
+            ..Orders::default()
+        };
+        for facts in seen {
+            let is_up = matches!(facts.state, InstanceState::Pending | InstanceState::Running);
+            let is_ending = matches!(
+                facts.state,
+                InstanceState::ShuttingDown | InstanceState::Terminated
+            );
+            if self.is_unwinding() && !is_ending {
+                orders.terminate.push(facts.id.clone());
+            } else if is_up && self.to_stop() == Some(&facts.id) {
+                orders.stop = Some(facts.id.clone());
+            }
+        }
+        orders
+    }
+
+    /// The record knows why this instance exists: it is the machine's, or that of a launch whose answer is
+    /// still out. Anything else with the machine's tag is a stray.
+    pub fn explains(&self, instance: &InstanceId, attempt: Option<u32>) -> bool {
+        match (&self.instance_id, self.closed_at) {
+            (_, Some(_)) => false,
+            (Some(known), None) => known == instance,
+            (None, None) => attempt.is_none_or(|attempt| attempt == self.attempt),
+        }
+    }
+
+    /// Its end is near, and nobody was told yet.
+    fn announce_expiry(&mut self, now: Timestamp) {
+        let is_near = self
+            .expires_at
+            .is_some_and(|end| end.duration_since(now) <= ANNOUNCED_BEFORE);
+        if is_near && self.expiry_announced_at.is_none() {
+            self.expiry_announced_at = Some(now);
+            self.updated_at = now;
+        }
     }
 
     /// The listing did not show the instance. What is being provisioned is its execution's business.
@@ -144,19 +232,34 @@ impl Machine {
         let Missing { since, passes } = *missing;
         self.updated_at = now;
         if passes >= GONE_PASSES && now.duration_since(since) >= GONE_AFTER {
-            self.gone("EC2 no longer lists it", now);
+            if self.desired == Desired::Running && self.status == Status::Ready {
+                self.note_loss(FailureCode::InstanceGone, "EC2 no longer lists it");
+            }
+            self.instance_gone(now);
         }
     }
 
-    /// The instance is gone. That nobody asked for it is an error the owner should see.
-    fn gone(&mut self, reason: &str, now: Timestamp) {
-        if self.desired == Desired::Running && self.status == Status::Ready {
-            let failure = Failure::new(
-                FailureCode::InstanceGone,
-                format!("the instance is gone: {reason}"),
-            );
-            self.error = Some(failure.in_phase(self.status));
+    /// The instance is terminated. That nobody asked for it is an error the owner should see.
+    fn gone(&mut self, facts: &InstanceFacts, now: Timestamp) {
+        if self.desired != Desired::Terminated
+            && matches!(
+                self.status,
+                Status::Ready | Status::Stopping | Status::Stopped
+            )
+        {
+            let reason = facts.state_reason.as_deref().unwrap_or("no reason given");
+            let code = facts.state_reason_code.as_deref().unwrap_or_default();
+            let code = match aws_code::end_of_instance(code) {
+                FailureCode::SpotInterrupted => FailureCode::SpotInterrupted,
+                _ => FailureCode::InstanceGone,
+            };
+            self.note_loss(code, reason);
         }
-        self.close(now);
+        self.instance_gone(now);
+    }
+
+    fn note_loss(&mut self, code: FailureCode, reason: &str) {
+        let failure = Failure::new(code, format!("the instance is gone: {reason}"));
+        self.error = Some(failure.in_phase(self.status));
     }
 }

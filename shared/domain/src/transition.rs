@@ -7,12 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    aws_code,
     failure::{Failure, FailureCode},
     machine::{InstanceFacts, Machine, TimelineEntry},
     poll::{self, Awaiting},
     staging,
     status::{Desired, InstanceState, OnFailure, Status},
 };
+
+/// The most entries a timeline keeps; a machine that is stopped and started often loses its oldest ones.
+const MAX_TIMELINE: usize = 100;
 
 /// What the state machine does after a step. Its `Choice` states read `next`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,11 @@ pub enum Next {
     /// The phase is over; look at the next one after a while.
     Done {
         /// How long, in seconds.
+        wait_seconds: u32,
+    },
+    /// Launch once more, elsewhere.
+    Launch {
+        /// In how many seconds.
         wait_seconds: u32,
     },
     /// The machine is ready.
@@ -62,9 +71,9 @@ pub enum CommandState {
 }
 
 impl Machine {
-    /// What a step of `attempt` does instead of its work, when the record has moved on.
-    pub fn moved_on(&self, attempt: u32) -> Option<Next> {
-        if self.attempt != attempt {
+    /// What a step of `cycle` does instead of its work, when the record has moved on.
+    pub fn moved_on(&self, cycle: u32) -> Option<Next> {
+        if self.cycle != cycle {
             return Some(Next::Stopped);
         }
         if self.is_unwinding() {
@@ -73,8 +82,15 @@ impl Machine {
         match self.status {
             Status::Ready => Some(Next::Ready),
             Status::Failed => Some(Next::Failed),
-            Status::Terminating | Status::Terminated => Some(Next::Stopped),
-            Status::WaitingForInstance | Status::WaitingForSsm | Status::FetchingBlob => None,
+            Status::Terminating
+            | Status::Terminated
+            | Status::Stopping
+            | Status::Stopped
+            | Status::Interrupted => Some(Next::Stopped),
+            Status::WaitingForInstance
+            | Status::WaitingForSsm
+            | Status::FetchingBlob
+            | Status::Starting => None,
         }
     }
 
@@ -86,69 +102,52 @@ impl Machine {
     /// Since when the current phase has been waited for. An instance is not waited for before it is launched:
     /// the launch itself may have been held up, by throttling or an outage.
     fn awaiting_since(&self) -> Timestamp {
+        let entered = self.phase_entered_at();
         match (self.status, self.launch_requested_at) {
-            (Status::WaitingForInstance, Some(requested)) => requested,
-            _ => self.phase_entered_at(),
+            (Status::WaitingForInstance, Some(requested)) => requested.max(entered),
+            _ => entered,
         }
     }
 
-    /// Notes that RunInstances is about to be called: from now on an instance may exist.
-    pub fn launch_requested(&mut self, now: Timestamp) {
-        if self.launch_requested_at.is_none() {
-            self.launch_requested_at = Some(now);
-            self.updated_at = now;
-        }
-    }
-
-    /// RunInstances answered. Kept whatever has become of the record meanwhile: an instance must be findable.
-    pub fn launched(&mut self, facts: InstanceFacts, now: Timestamp) {
-        if self.instance_id.is_none() {
-            self.instance_id = Some(facts.id.clone());
-            self.instance = Some(facts);
-            self.updated_at = now;
-        }
+    /// EC2's status checks are part of coming up.
+    pub fn needs_checks(&self) -> bool {
+        self.staging.is_none() || self.wait_for_status_checks
     }
 
     /// DescribeInstances answered (`None`: it does not know the instance yet). `checks_passed` tells
-    /// whether EC2's status checks passed, and is looked at only for a machine with nothing to stage.
+    /// whether EC2's status checks passed, and is looked at only where they are waited for.
     pub fn instance_observed(
         &mut self,
         seen: Option<InstanceFacts>,
         checks_passed: bool,
         now: Timestamp,
     ) -> Result<Next, Failure> {
-        if self.status != Status::WaitingForInstance {
+        if !matches!(self.status, Status::WaitingForInstance | Status::Starting) {
             return Ok(Next::Done {
                 wait_seconds: self.wait_for(Awaiting::Agent, now),
             });
         }
         if let Some(facts) = &seen {
-            ensure_alive(facts)?;
+            self.ensure_alive(facts)?;
         }
         let running = seen
             .as_ref()
             .is_some_and(|facts| facts.state == InstanceState::Running);
-        if let Some(facts) = seen.filter(|_| running) {
-            if self.staging.is_some() {
-                self.instance = Some(facts);
-                self.enter(Status::WaitingForSsm, "the instance is running", now);
-                return Ok(Next::Done {
-                    wait_seconds: self.wait_for(Awaiting::Agent, now),
-                });
-            }
-            if checks_passed {
-                self.instance = Some(facts);
+        if let Some(facts) = seen.filter(|_| running && (checks_passed || !self.needs_checks())) {
+            self.instance = Some(facts);
+            if self.staging.is_none() {
                 self.enter(Status::Ready, "the status checks passed", now);
                 return Ok(Next::Ready);
             }
+            self.enter(Status::WaitingForSsm, "the instance is running", now);
+            return Ok(Next::Done {
+                wait_seconds: self.wait_for(Awaiting::Agent, now),
+            });
         }
-        let allowed = if self.staging.is_some() {
-            self.deadlines.running_seconds
-        } else {
-            self.deadlines
-                .running_seconds
-                .saturating_add(poll::STATUS_CHECK_SECONDS)
-        };
+        let mut allowed = self.deadlines.running_seconds;
+        if self.needs_checks() {
+            allowed = allowed.saturating_add(self.deadlines.checks_seconds);
+        }
         if poll::is_over(self.awaiting_since(), allowed, now) {
             let what = if running {
                 "passed its status checks"
@@ -174,7 +173,7 @@ impl Machine {
             return Ok(Next::Done { wait_seconds: 0 });
         }
         if let Some(facts) = seen {
-            ensure_alive(facts)?;
+            self.ensure_alive(facts)?;
         }
         let allowed = self.deadlines.agent_seconds;
         if poll::is_over(self.phase_entered_at(), allowed, now) {
@@ -211,7 +210,7 @@ impl Machine {
         now: Timestamp,
     ) -> Result<Next, Failure> {
         if self.status != Status::FetchingBlob {
-            return Ok(self.moved_on(self.attempt).unwrap_or(Next::Cleanup));
+            return Ok(self.moved_on(self.cycle).unwrap_or(Next::Cleanup));
         }
         let limit = self.deadlines.command_seconds;
         let late = || {
@@ -249,23 +248,34 @@ impl Machine {
         }
     }
 
-    /// Provisioning ended without success. A machine that is ready, or ends anyway, stays what it is.
+    /// Bringing the machine up ended without success. A machine that is ready, or ends anyway, stays what it
+    /// is. One that was started again is never terminated for it: its volumes may hold somebody's work.
     pub fn fail(&mut self, failure: Failure, now: Timestamp) -> Next {
         if self.status.is_provisioning() && !self.is_unwinding() {
             let detail = failure.message.clone();
-            self.error = Some(failure.in_phase(self.status));
+            let phase = self.status;
+            self.error = Some(failure.in_phase(phase));
+            if phase == Status::Starting {
+                self.desired = Desired::Stopped;
+                self.enter(Status::Stopping, format!("not started: {detail}"), now);
+                return Next::Failed;
+            }
             self.enter(Status::Failed, &detail, now);
+            if self.cycle > 1 {
+                return Next::Failed;
+            }
             if self.launch_requested_at.is_none() {
                 self.desired = Desired::Terminated;
-                self.close(now);
+                self.instance_gone(now);
             } else if self.on_failure == OnFailure::Keep && self.instance_id.is_some() {
                 let kept = SignedDuration::from_mins(i64::from(self.keep_failed_minutes));
-                self.expires_at = now.checked_add(kept).ok();
+                let until = now.checked_add(kept).ok();
+                self.expires_at = self.expires_at.into_iter().chain(until).min();
             } else {
                 self.desired = Desired::Terminated;
             }
         }
-        self.moved_on(self.attempt).unwrap_or(Next::Failed)
+        self.moved_on(self.cycle).unwrap_or(Next::Failed)
     }
 
     /// Somebody wants the machine gone.
@@ -276,37 +286,67 @@ impl Machine {
         self.desired = Desired::Terminated;
         self.enter(Status::Terminating, reason, now);
         if self.launch_requested_at.is_none() {
-            self.close(now);
+            self.instance_gone(now);
         }
     }
 
-    /// The time a failed machine was kept for is over: it stays `failed`, its instance ends.
+    /// Its time is over. A failed machine stays `failed`; its instance ends.
     pub fn expire(&mut self, now: Timestamp) {
-        if self.expires_at.is_some_and(|expires| expires <= now) {
+        if self.expires_at.is_none_or(|expires| expires > now) {
+            return;
+        }
+        self.expires_at = None;
+        self.updated_at = now;
+        if self.status == Status::Failed {
             self.desired = Desired::Terminated;
-            self.expires_at = None;
-            self.updated_at = now;
+        } else {
+            self.terminate("its time is over", now);
         }
     }
 
     /// It is certain that no instance of this machine exists (any more).
-    pub fn close(&mut self, now: Timestamp) {
-        if self.closed_at.is_some() {
+    pub fn instance_gone(&mut self, now: Timestamp) {
+        if self.gone_at.is_some() {
             return;
         }
-        self.closed_at = Some(now);
+        self.gone_at = Some(now);
         self.missing = None;
         self.expires_at = None;
         self.updated_at = now;
         if let Some(instance) = &mut self.instance {
             instance.state = InstanceState::Terminated;
         }
+        self.close_if_clean(now);
+    }
+
+    /// EC2 said that the security group is gone, or never was.
+    pub fn group_gone(&mut self, now: Timestamp) {
+        if let Some(group) = &mut self.own_group
+            && !group.deleted
+        {
+            group.deleted = true;
+            self.updated_at = now;
+        }
+        self.close_if_clean(now);
+    }
+
+    /// Its instance is gone, and the security group it had is still to be deleted.
+    pub fn has_group_left(&self) -> bool {
+        self.gone_at.is_some() && self.own_group.as_ref().is_some_and(|group| !group.deleted)
+    }
+
+    fn close_if_clean(&mut self, now: Timestamp) {
+        if self.closed_at.is_some() || self.gone_at.is_none() || self.has_group_left() {
+            return;
+        }
+        self.desired = Desired::Terminated;
+        self.closed_at = Some(now);
         if self.status != Status::Failed {
             self.enter(Status::Terminated, "no instance exists", now);
         }
     }
 
-    fn enter(&mut self, status: Status, detail: impl fmt::Display, now: Timestamp) {
+    pub(crate) fn enter(&mut self, status: Status, detail: impl fmt::Display, now: Timestamp) {
         // Whoever took the time may have been overtaken since: a timeline never goes back.
         let now = now.max(self.phase_entered_at());
         self.status = status;
@@ -316,6 +356,32 @@ impl Machine {
             at: now,
             detail: detail.to_string(),
         });
+        if self.timeline.len() > MAX_TIMELINE {
+            // The first entry says when the machine was asked for.
+            self.timeline.remove(1);
+        }
+    }
+
+    /// A machine being brought up whose instance went down has failed. One that is being started may look
+    /// stopped for a moment longer.
+    fn ensure_alive(&self, facts: &InstanceFacts) -> Result<(), Failure> {
+        let is_late = self.status == Status::Starting
+            && matches!(
+                facts.state,
+                InstanceState::Stopping | InstanceState::Stopped
+            );
+        if !facts.state.is_down() || is_late {
+            return Ok(());
+        }
+        let reason = facts.state_reason.as_deref().unwrap_or("no reason given");
+        let code = facts
+            .state_reason_code
+            .as_deref()
+            .map_or(FailureCode::InstanceEnded, aws_code::end_of_instance);
+        Err(Failure::new(
+            code,
+            format!("EC2 reports the instance as {}: {reason}", facts.state),
+        ))
     }
 
     fn again(&self, awaiting: Awaiting, now: Timestamp) -> Next {
@@ -323,18 +389,6 @@ impl Machine {
             wait_seconds: self.wait_for(awaiting, now),
         }
     }
-}
-
-/// A machine being provisioned whose instance went down has failed.
-fn ensure_alive(facts: &InstanceFacts) -> Result<(), Failure> {
-    if !facts.state.is_down() {
-        return Ok(());
-    }
-    let reason = facts.state_reason.as_deref().unwrap_or("no reason given");
-    Err(Failure::new(
-        FailureCode::InstanceEnded,
-        format!("EC2 reports the instance as {}: {reason}", facts.state),
-    ))
 }
 
 /// What of the command's output a record keeps: its last 4,000 characters.

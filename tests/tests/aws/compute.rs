@@ -10,25 +10,38 @@ use haulout_tests::{
     world::World,
 };
 
-use super::{UNKNOWN, action, launched, machine};
+use super::{UNKNOWN, action, launched, machine, plan};
 
 #[tokio::test]
 async fn a_launch_repeated_answers_the_same_instance() {
     let world = World::start(Settings::default()).await;
     let machine = machine(&world);
-    let first = world.compute.launch(&machine).await.unwrap();
-    assert_eq!(world.compute.launch(&machine).await.unwrap().id, first.id);
+    let first = world.compute.launch(&machine, &plan(&world)).await.unwrap();
+    assert_eq!(
+        world
+            .compute
+            .launch(&machine, &plan(&world))
+            .await
+            .unwrap()
+            .id,
+        first.id
+    );
     assert_eq!(world.sim.state().launched, 1);
     let mut second_attempt = machine.clone();
     second_attempt.attempt = 2;
     assert_ne!(
-        world.compute.launch(&second_attempt).await.unwrap().id,
+        world
+            .compute
+            .launch(&second_attempt, &plan(&world))
+            .await
+            .unwrap()
+            .id,
         first.id
     );
     // The same token with other parameters is a mistake of ours, and EC2 says so.
-    let mut changed = machine.clone();
-    changed.launch.instance_type = "t3.large".parse().ok();
-    let error = world.compute.launch(&changed).await.unwrap_err();
+    let mut changed = plan(&world);
+    changed.instance_type = "t3.large".parse().ok();
+    let error = world.compute.launch(&machine, &changed).await.unwrap_err();
     assert!(error.is("IdempotentParameterMismatch"), "{error}");
 }
 
@@ -40,8 +53,8 @@ async fn a_launch_whose_answer_is_lost_launches_once() {
         times: 2,
         ..CallFault::new("", &run, Trouble::Lost)
     });
-    let machine = machine(&world);
-    let facts = Box::pin(world.invoke("test", || world.compute.launch(&machine)))
+    let (machine, plan) = (machine(&world), plan(&world));
+    let facts = Box::pin(world.invoke("test", || world.compute.launch(&machine, &plan)))
         .await
         .unwrap()
         .unwrap();
@@ -59,7 +72,12 @@ async fn a_launch_whose_answer_is_lost_launches_once() {
 async fn an_instance_is_described_as_soon_as_ec2_shows_it() {
     let world = World::start(Settings::default().lagging(20)).await;
     let machine = machine(&world);
-    let id = world.compute.launch(&machine).await.unwrap().id;
+    let id = world
+        .compute
+        .launch(&machine, &plan(&world))
+        .await
+        .unwrap()
+        .id;
     assert_eq!(world.compute.describe(&id).await.unwrap(), None);
     assert!(world.compute.find(&machine.id).await.unwrap().is_empty());
     assert!(!world.compute.status_checks_passed(&id).await.unwrap());
@@ -71,7 +89,9 @@ async fn an_instance_is_described_as_soon_as_ec2_shows_it() {
             && facts.private_ip.is_some()
             && facts.availability_zone.is_some()
     );
-    assert_eq!(world.compute.find(&machine.id).await.unwrap(), [facts]);
+    let found = world.compute.find(&machine.id).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0].facts, found[0].attempt), (&facts, Some(1)));
     assert!(!world.compute.status_checks_passed(&id).await.unwrap());
     world.jump(Duration::from_secs(30));
     assert!(world.compute.status_checks_passed(&id).await.unwrap());
@@ -81,21 +101,21 @@ async fn an_instance_is_described_as_soon_as_ec2_shows_it() {
 async fn a_listing_has_all_pages_and_no_other_deployments() {
     let world = World::start(Settings::default()).await;
     let stranger = haulout_aws::compute::Compute::new(world.sdk_config(), "another");
-    stranger.launch(&machine(&world)).await.unwrap();
+    stranger
+        .launch(&machine(&world), &plan(&world))
+        .await
+        .unwrap();
     let mut ours = Vec::new();
     for _ in 0..12 {
         let machine = machine(&world);
-        let facts = world.compute.launch(&machine).await.unwrap();
+        let facts = world.compute.launch(&machine, &plan(&world)).await.unwrap();
         ours.push((machine.id, facts.id));
     }
-    let mut listed: Vec<_> = world
-        .compute
-        .list()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|it| (it.machine.unwrap(), it.facts.id))
-        .collect();
+    let (mut listed, mut listing) = (Vec::new(), world.compute.listing());
+    while let Some(page) = listing.next().await {
+        let page = page.unwrap().into_iter();
+        listed.extend(page.map(|it| (it.machine.unwrap(), it.facts.id)));
+    }
     listed.sort();
     ours.sort();
     assert_eq!(listed, ours);

@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod canned;
+mod catalog;
 mod compute;
+mod groups;
 mod remote;
+mod templates;
 mod workflow;
 
 use std::time::Duration;
@@ -11,8 +15,10 @@ use std::time::Duration;
 use haulout_domain::{
     ids::{InstanceId, MachineId},
     machine::{LaunchSpec, Machine, MachineRequest},
+    offer::Offer,
+    plan::LaunchPlan,
     poll::Deadlines,
-    status::OnFailure,
+    status::{Market, OnFailure},
 };
 use haulout_local::sim::LAUNCH_TEMPLATE_ID;
 use haulout_tests::{
@@ -25,8 +31,7 @@ const UNKNOWN: &str = "i-0123456789abcdef0";
 fn machine(world: &World) -> Machine {
     let launch = LaunchSpec {
         launch_template_id: LAUNCH_TEMPLATE_ID.parse().ok(),
-        ami: None,
-        instance_type: None,
+        ..LaunchSpec::default()
     };
     let request = MachineRequest {
         owner: "admin".to_owned(),
@@ -36,12 +41,43 @@ fn machine(world: &World) -> Machine {
         on_failure: OnFailure::Terminate,
         keep_failed_minutes: 60,
         deadlines: Deadlines::default(),
+        wait_for_status_checks: false,
+        ttl_minutes: None,
+        counted: false,
     };
     Machine::new(MachineId::generate(), request, world.clock.now())
 }
 
 async fn launched(world: &World) -> InstanceId {
-    world.compute.launch(&machine(world)).await.unwrap().id
+    let plan = plan(world);
+    world
+        .compute
+        .launch(&machine(world), &plan)
+        .await
+        .unwrap()
+        .id
+}
+
+/// What the launch template says, on demand, wherever EC2 likes.
+fn plan(world: &World) -> LaunchPlan {
+    LaunchPlan {
+        template: LAUNCH_TEMPLATE_ID.parse().ok().map(|id| (id, 1)),
+        ami: None,
+        instance_type: None,
+        offer: Offer {
+            market: Market::OnDemand,
+            instance_type: None,
+            subnet_id: None,
+            zone: None,
+        },
+        security_group_ids: Vec::new(),
+        root: None,
+        key_name: None,
+        instance_profile: None,
+        require_imds_v2: false,
+        login_user: None,
+        planned_at: world.clock.now(),
+    }
 }
 
 /// A machine whose agent reports.

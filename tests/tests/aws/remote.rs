@@ -16,19 +16,19 @@ async fn an_agent_is_online_once_it_has_registered() {
     let world = World::start(Settings::default()).await;
     let id = launched(&world).await;
     world.jump(Duration::from_secs(24));
-    assert!(!world.remote.is_online(&id).await.unwrap());
+    assert!(!world.remote.is_online(&id, None).await.unwrap());
     world.jump(Duration::from_secs(1));
-    assert!(world.remote.is_online(&id).await.unwrap());
+    assert!(world.remote.is_online(&id, None).await.unwrap());
     assert!(
         !world
             .remote
-            .is_online(&UNKNOWN.parse().unwrap())
+            .is_online(&UNKNOWN.parse().unwrap(), None)
             .await
             .unwrap()
     );
     world.compute.terminate(&id).await.unwrap();
     world.jump(Duration::from_secs(20));
-    assert!(!world.remote.is_online(&id).await.unwrap());
+    assert!(!world.remote.is_online(&id, None).await.unwrap());
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn errors_are_read_for_what_they_mean_and_repeated_by_the_sdk() {
             let machine = machine(&world);
             let call = async || match service {
                 Service::Ec2 => world.compute.describe(&id).await.map(|_| ()),
-                Service::Ssm => world.remote.is_online(&id).await.map(|_| ()),
+                Service::Ssm => world.remote.is_online(&id, None).await.map(|_| ()),
                 _ => world.workflow.look_up(&machine).await.map(|_| ()),
             };
             let error = world.invoke("test", call).await.unwrap().unwrap_err();

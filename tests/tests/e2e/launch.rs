@@ -5,35 +5,7 @@ use std::{collections::BTreeSet, fs};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::fixture::{Fixture, PATIENCE};
-
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field]
-        .as_str()
-        .unwrap_or_else(|| panic!("{field} is no text in {value}"))
-}
-
-fn phases(machine: &Value) -> Vec<&str> {
-    let timeline = machine["timeline"].as_array().expect("a timeline");
-    timeline.iter().map(|entry| text(entry, "phase")).collect()
-}
-
-fn is(status: &'static str) -> impl Fn(&Value) -> bool {
-    move |machine| machine["status"] == status
-}
-
-/// Launches the demo model and waits until it is ready.
-async fn ready(fixture: &Fixture) -> Value {
-    let blob = &fixture.stack.demo_blobs.model;
-    let answer = fixture
-        .api
-        .post("/instances", &json!({"blob_id": blob}))
-        .await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    let id = text(&answer.json, "id");
-    let over = |machine: &Value| machine["status"] == "ready" || machine["status"] == "failed";
-    fixture.api.until(id, PATIENCE, over).await
-}
+use super::fixture::{Fixture, PATIENCE, ended_up, is, phases, text};
 
 pub(super) async fn a_blob_becomes_a_running_model(fixture: &Fixture) {
     let blob = &fixture.stack.demo_blobs.model;
@@ -50,12 +22,7 @@ pub(super) async fn a_blob_becomes_a_running_model(fixture: &Fixture) {
     assert_eq!(answer.json["status"], "waiting_for_instance");
     assert_eq!(answer.json["processing_status"], "waiting_for_instance");
 
-    let machine = fixture
-        .api
-        .until(id, PATIENCE, |it| {
-            it["status"] == "ready" || it["status"] == "failed"
-        })
-        .await;
+    let machine = fixture.api.until(id, PATIENCE, ended_up).await;
     assert_eq!(
         phases(&machine),
         [
@@ -174,8 +141,7 @@ pub(super) async fn a_capacity_error_says_what_to_do(fixture: &Fixture) {
         "service": "ec2", "action": "RunInstances", "error": "InsufficientInstanceCapacity",
         "http_status": 500, "times": 20, "match": "c5.24xlarge",
     });
-    let sim = haulout_tests::client::Api::new(fixture.stack.addresses.sim_url.clone(), None);
-    let armed = sim.post("/_sim/faults", &fault).await;
+    let armed = fixture.sim().post("/_sim/faults", &fault).await;
     assert!(armed.status.is_success(), "{}", armed.text);
     let body = json!({"instance_type": "c5.24xlarge", "blob_id": fixture.stack.demo_blobs.model});
     let answer = fixture.api.post("/instances", &body).await;
@@ -225,7 +191,8 @@ pub(super) async fn lists_are_paged(fixture: &Fixture) {
 
 /// No instance runs that no ready machine explains.
 pub(super) async fn what_was_launched_is_accounted_for(fixture: &Fixture) {
-    let ready_machine = ready(fixture).await;
+    let body = json!({"blob_id": fixture.stack.demo_blobs.model});
+    let ready_machine = fixture.ready(&body).await;
     let listed = fixture.api.get("/instances?status=ready&limit=100").await;
     let ready: BTreeSet<String> = listed.json["instances"]
         .as_array()
@@ -234,8 +201,7 @@ pub(super) async fn what_was_launched_is_accounted_for(fixture: &Fixture) {
         .map(|machine| text(machine, "instance_id").to_owned())
         .collect();
     assert!(ready.contains(text(&ready_machine, "instance_id")));
-    let sim = haulout_tests::client::Api::new(fixture.stack.addresses.sim_url.clone(), None);
-    let state = sim.get("/_sim/state").await;
+    let state = fixture.sim().get("/_sim/state").await;
     for machine in state.json["machines"].as_array().expect("machines") {
         let id = text(machine, "instance_id");
         let ended = ["terminated", "shutting-down"].contains(&text(machine, "state"));

@@ -1,8 +1,13 @@
 //! The deployed template on the local stack, end to end: what a user does, and what a user sees.
 
 mod bad_input;
+mod creator;
+mod drain;
 mod fixture;
 mod launch;
+mod machines;
+mod notices;
+mod power;
 mod readme;
 mod restart;
 
@@ -21,9 +26,15 @@ async fn the_deployed_stack() {
         launch::a_capacity_error_says_what_to_do(&fixture),
         bad_input::is_refused_with_a_problem(&fixture),
         bad_input::reads_are_found_or_not(&fixture),
+        machines::an_interrupted_spot_machine_ends_when_ec2_ends_it(&fixture),
+        machines::a_security_group_of_its_own_goes_with_the_machine(&fixture),
+        machines::figures_are_read_through_the_api(&fixture),
+        notices::a_subscriber_is_told_of_a_machines_life(&fixture),
+        power::a_started_machine_runs_its_model_again(&fixture),
     );
     launch::lists_are_paged(&fixture).await;
     launch::what_was_launched_is_accounted_for(&fixture).await;
     readme::the_walk_through_works_as_printed(&fixture).await;
+    drain::draining_ends_every_machine_and_makes_no_new_one(&fixture).await;
     restart::the_records_survive(fixture).await;
 }

@@ -1,7 +1,5 @@
 //! The cases: every point of the recordings with everything that can go wrong there.
 
-use std::{collections::BTreeSet, thread};
-
 use haulout_tests::{
     agenda::Job,
     faults::{CallFault, InvocationFault},
@@ -14,6 +12,7 @@ use super::{
         unstarted_cases,
     },
     recording::Recording,
+    run::with_each,
     scenario::Scenario,
 };
 
@@ -30,15 +29,19 @@ pub(crate) enum Interruption {
     Deleted,
 }
 
-/// A launch and what goes wrong with it.
+/// A scenario and what goes wrong in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     /// A group of cases, for the count.
     pub(crate) kind: &'static str,
     /// What goes wrong, in words.
     pub(crate) name: String,
-    /// What goes wrong and where in the code: the same for each run that passes there.
-    pub(super) place: String,
+    /// Where in the code something goes wrong: the same in each scenario that passes there.
+    pub(super) point: String,
+    /// With what: an action, a function.
+    pub(super) what: String,
+    /// How.
+    pub(super) how: String,
     pub(crate) scenario: Scenario,
     /// The sweep alone.
     pub(super) hits_sweep: bool,
@@ -57,11 +60,20 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    pub(super) fn new(kind: &'static str, scenario: Scenario, name: &str, place: String) -> Self {
+    pub(super) fn new(
+        kind: &'static str,
+        scenario: Scenario,
+        name: &str,
+        point: String,
+        what: &str,
+        how: &str,
+    ) -> Self {
         Self {
             kind,
             name: format!("{scenario:?}: {name}"),
-            place,
+            point,
+            what: what.to_owned(),
+            how: how.to_owned(),
             scenario,
             hits_sweep: false,
             lag: false,
@@ -73,27 +85,18 @@ impl Case {
             says: Vec::new(),
         }
     }
+
+    /// The machine is deleted in the course of it.
+    pub(super) fn deletes(&self) -> bool {
+        matches!(self.interruption, Some((_, Interruption::Deleted)))
+            || matches!(self.meanwhile, Some(Job::DeleteFirst))
+    }
 }
 
-/// Every place in the code with everything that can go wrong there, once.
-pub(crate) fn usual() -> Vec<Case> {
-    let mut seen = BTreeSet::new();
-    let (mut of_sweep, mut cases): (Vec<_>, Vec<_>) =
-        all().into_iter().partition(|case| case.hits_sweep);
-    // What hits the sweep only matters where it has something to do.
-    of_sweep.retain(|case| case.scenario.needs_sweep());
-    cases.extend(of_sweep);
-    cases.retain(|case| seen.insert((case.kind, case.place.clone())));
-    cases
-}
-
-/// All cases: every place in each life that passes there, for the first and for the last time.
+/// All cases: every place in each scenario that passes there, for the first and for the last time.
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    let recordings = thread::scope(|scope| {
-        let threads = Scenario::ALL.map(|scenario| scope.spawn(move || Recording::of(scenario)));
-        threads.map(|thread| thread.join().unwrap())
-    });
+    let recordings = with_each(&Scenario::ALL, |scenario| Recording::of(*scenario));
     for (scenario, recording) in Scenario::ALL.into_iter().zip(recordings) {
         cases.extend(
             recording
@@ -110,7 +113,9 @@ pub(crate) fn all() -> Vec<Case> {
         add_meanwhile(&mut cases, scenario);
         cases.extend(interruption_cases(scenario, &recording));
         cases.extend(outage_cases(scenario, &recording));
-        cases.extend(unstarted_cases(scenario));
+        if !recording.states.is_empty() {
+            cases.extend(unstarted_cases(scenario));
+        }
     }
     let mut random = Random::new(0);
     for case in &mut cases {

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     cases::{Case, Interruption},
     recording::{CallPoint, InvocationPoint, Recording},
-    scenario::{Scenario, start_execution},
+    scenario::Scenario,
+    stage::start_execution,
 };
 
 /// What goes wrong with a call: how it reads, how often, and how.
@@ -57,15 +58,21 @@ pub(super) fn call_cases(scenario: Scenario, point: &CallPoint) -> impl Iterator
         skip,
     } = point.clone();
     let hits_sweep = is_sweep(&function);
-    // The sweep does the same for each record and status.
-    let place = if hits_sweep { 0 } else { place };
+    // The sweep does the same for each record and status, and what hears events for each of them.
+    let place = if function.starts_with("provision") || function.starts_with("instances") {
+        place
+    } else {
+        0
+    };
     TROUBLES.into_iter().map(move |(how, times, trouble)| {
         let name = format!("{action} number {skip} of {function} {how}");
         let mut case = Case::new(
             "call",
             scenario,
             &name,
-            format!("{function} {place} {action} {how}"),
+            format!("{function} {place} {action}"),
+            &action.to_string(),
+            how,
         );
         let fault = CallFault {
             skip,
@@ -92,12 +99,16 @@ pub(super) fn invocation_cases(scenario: Scenario, point: &InvocationPoint) -> V
         skip,
         calls,
     } = point;
-    let mut add = |kind, how: String, fate, times: u32, says: &[&str]| {
-        let (name, place) = (
-            format!("{function} number {skip} {how}"),
-            format!("{function} {how}"),
-        );
-        let mut case = Case::new(kind, scenario, &name, place);
+    let mut add = |kind, how: &str, fate, times: u32, says: &[&str]| {
+        let after = match fate {
+            Fate::Killed { after_calls, .. } | Fate::Stalled { after_calls, .. } => {
+                format!(" after {after_calls} calls")
+            }
+            _ => String::new(),
+        };
+        let name = format!("{function} number {skip} {how}{after}");
+        let point = format!("{function}{after}");
+        let mut case = Case::new(kind, scenario, &name, point, function, how);
         let (function, until) = (function.clone(), until(function));
         case.hits_sweep = is_sweep(&function);
         case.invocations.push(InvocationFault {
@@ -122,38 +133,20 @@ pub(super) fn invocation_cases(scenario: Scenario, point: &InvocationPoint) -> V
             _ => (Death::Unknown, "Lambda.Unknown"),
         };
         let fate = Fate::Killed { after_calls, death };
-        add(
-            "kill",
-            format!("killed after {after_calls} calls"),
-            fate,
-            1,
-            &[word],
-        );
-        add(
-            "kill",
-            format!("killed after {after_calls} calls for good"),
-            fate,
-            ALWAYS,
-            &[word],
-        );
+        add("kill", "killed", fate, 1, &[word]);
+        add("kill", "killed for good", fate, ALWAYS, &[word]);
     }
     for after_calls in 0..*calls {
         let fate = Fate::Stalled {
             after_calls,
             seconds: STALL_SECONDS,
         };
-        add(
-            "stall",
-            format!("stalled after {after_calls} calls"),
-            fate,
-            1,
-            &[],
-        );
+        add("stall", "stalled", fate, 1, &[]);
     }
-    add("repeat", "repeated".to_owned(), Fate::Repeated, 1, &[]);
+    add("repeat", "repeated", Fate::Repeated, 1, &[]);
     add(
         "repeat",
-        "and all later ones repeated".to_owned(),
+        "and all later ones repeated",
         Fate::Repeated,
         ALWAYS,
         &[],
@@ -161,14 +154,14 @@ pub(super) fn invocation_cases(scenario: Scenario, point: &InvocationPoint) -> V
     let throttled = "Lambda.TooManyRequestsException";
     add(
         "refuse",
-        "not run once".to_owned(),
+        "not run once",
         Fate::Refused(throttled),
         1,
         &[throttled],
     );
     add(
         "refuse",
-        "not run for good".to_owned(),
+        "not run for good",
         Fate::Refused(throttled),
         ALWAYS,
         &[throttled],
@@ -195,7 +188,7 @@ pub(super) fn add_meanwhile(cases: &mut Vec<Case>, scenario: Scenario) {
     for stall in stalls {
         for (what, job) in &jobs {
             let mut case = stall.clone();
-            for text in [&mut case.name, &mut case.place] {
+            for text in [&mut case.name, &mut case.how] {
                 text.push_str(", meanwhile ");
                 text.push_str(what);
             }
@@ -220,7 +213,9 @@ pub(super) fn interruption_cases(scenario: Scenario, recording: &Recording) -> V
                 "interrupt",
                 scenario,
                 &name,
-                format!("{interruption:?} {state}"),
+                state.clone(),
+                &state,
+                &format!("{interruption:?}"),
             );
             case.interruption = Some((entered, interruption));
             case.says = vec!["ended without a result".into()];
@@ -246,7 +241,8 @@ pub(super) fn outage_cases(scenario: Scenario, recording: &Recording) -> Vec<Cas
     let each = actions.iter().flat_map(|action| {
         troubles.iter().map(move |(how, trouble)| {
             let name = format!("{action} {how} for everybody for a while");
-            let mut case = Case::new("outage", scenario, &name, name.clone());
+            let what = action.to_string();
+            let mut case = Case::new("outage", scenario, &name, what.clone(), &what, how);
             case.calls.push(CallFault {
                 until: start().saturating_add(OUTAGE).unwrap(),
                 ..CallFault::new("", action, *trouble)
@@ -267,7 +263,7 @@ pub(super) fn unstarted_cases(scenario: Scenario) -> Vec<Case> {
     let denied = Trouble::Refused(Refusal::AccessDenied);
     let case = |who: &str, function: &str| {
         let name = format!("{who} can start executions");
-        let mut case = Case::new("unstarted", scenario, &name, name.clone());
+        let mut case = Case::new("unstarted", scenario, &name, who.to_owned(), "", who);
         case.calls
             .push(CallFault::new(function, &start_execution(), denied));
         case.says = vec!["no execution could be started".into()];

@@ -5,9 +5,13 @@ use std::{
     time::Duration,
 };
 
-use haulout_tests::{call::Action, faults::Logged, verdict::broken_promises, world::World};
+use haulout_tests::{call::Action, faults::Logged, world::World};
 
-use super::{run::on_runtime, scenario::Scenario};
+use super::{
+    ends::problems,
+    run::{executions, on_runtime},
+    scenario::Scenario,
+};
 
 /// Longer than any life without faults, keeping a failed machine included.
 const LIMIT: Duration = Duration::from_hours(2);
@@ -16,7 +20,9 @@ const LIMIT: Duration = Duration::from_hours(2);
 pub(crate) struct Recording {
     log: Vec<Logged>,
     invoked: Vec<String>,
-    /// The states of the execution, in order.
+    /// The number of its first invocation.
+    first: u64,
+    /// The states of its execution, in order; none where none is started.
     pub(crate) states: Vec<String>,
 }
 
@@ -48,19 +54,31 @@ impl Recording {
     pub(crate) fn of(scenario: Scenario) -> Self {
         on_runtime(async {
             let world = World::start(scenario.settings()).await;
-            scenario.begin(&world);
+            scenario.prepare(&world).await;
+            let (calls, invoked) = (world.faults.log().len(), world.faults.invoked().len());
+            let before = executions(&world);
+            scenario.begin(&world).await;
+            let is_over = world
+                .until(LIMIT, async |world| scenario.is_over(world).await)
+                .await;
             assert!(
-                world.settle(LIMIT).await,
-                "{scenario:?} does not end even without faults"
+                is_over,
+                "{scenario:?} does not end even without faults: {:?}",
+                world.machines().await
             );
-            let broken = broken_promises(&world).await;
+            let broken = problems(scenario, false, &world).await;
             assert!(broken.is_empty(), "{scenario:?}: {broken:?}");
-            let executions = world.stepfunctions.executions();
-            let states = executions.values().next().unwrap().history.clone();
+            let states = world
+                .stepfunctions
+                .executions()
+                .values()
+                .find(|execution| !before.contains(&execution.name))
+                .map(|execution| execution.history.clone());
             Self {
-                log: world.faults.log(),
-                invoked: world.faults.invoked(),
-                states,
+                log: world.faults.log().split_off(calls),
+                invoked: world.faults.invoked().split_off(invoked),
+                first: u64::try_from(invoked).unwrap() + 1,
+                states: states.unwrap_or_default(),
             }
         })
     }
@@ -106,7 +124,7 @@ impl Recording {
         }
         let mut before: BTreeMap<&str, u32> = BTreeMap::new();
         let mut found: BTreeMap<(&str, u32), Vec<u32>> = BTreeMap::new();
-        for (number, function) in (1..).zip(&self.invoked) {
+        for (number, function) in (self.first..).zip(&self.invoked) {
             let skip = before.entry(function).or_default();
             let made = calls.get(&number).copied().unwrap_or(0);
             found.entry((function, made)).or_default().push(*skip);

@@ -1,7 +1,7 @@
 //! Runs cases, as many at once as there are processors, each in a world of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     sync::{
         Mutex,
@@ -13,11 +13,17 @@ use std::{
 
 use haulout_domain::{machine::Machine, status::Status};
 use haulout_tests::{
-    agenda::Job, verdict::broken_promises, walker::Status as ExecutionStatus, world::World,
+    agenda::Job,
+    faults::{CallFault, InvocationFault},
+    walker::Status as ExecutionStatus,
+    world::World,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::cases::{Case, Interruption};
+use super::{
+    cases::{Case, Interruption},
+    ends,
+};
 
 /// How long a case may take, in virtual time.
 const LIMIT: Duration = Duration::from_hours(3);
@@ -31,92 +37,124 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-/// Runs all of them; what failed, and how many ended how.
-pub(crate) fn run_all(cases: &[Case]) -> (Vec<String>, BTreeMap<String, usize>) {
+/// Does the same with each of them, as many at once as there are processors; the answers in order.
+pub(crate) fn with_each<T: Sync, A: Send>(all: &[T], work: impl Fn(&T) -> A + Sync) -> Vec<A> {
     let next = AtomicUsize::new(0);
-    let results = Mutex::new((Vec::new(), BTreeMap::new()));
+    let answers = Mutex::new(Vec::with_capacity(all.len()));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = on_runtime(run(case));
-                    let (failures, endings) = &mut *results.lock().unwrap();
-                    match result {
-                        Ok(ending) => *endings.entry(ending).or_default() += 1,
-                        Err(problems) => failures.push(format!("- {}: {problems}", case.name)),
-                    }
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(at) else { break };
+                    let answer = work(one);
+                    answers.lock().unwrap().push((at, answer));
                 }
             });
         }
     });
-    results.into_inner().unwrap()
+    let mut answers = answers.into_inner().unwrap();
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// Runs all of them; what failed, and how many ended how.
+pub(crate) fn run_all(cases: &[Case]) -> (Vec<String>, BTreeMap<String, usize>) {
+    let (mut failures, mut endings) = (Vec::new(), BTreeMap::new());
+    let results = with_each(cases, |case| on_runtime(run(case)));
+    for (case, result) in cases.iter().zip(results) {
+        match result {
+            Ok(ending) => *endings.entry(ending).or_default() += 1,
+            Err(problems) => failures.push(format!("- {}: {problems}", case.name)),
+        }
+    }
+    (failures, endings)
 }
 
 /// Runs one; how its machine ended, or what is wrong with that.
 pub(crate) async fn run(case: &Case) -> Result<String, String> {
-    let settings = case.scenario.settings();
-    let mut settings = if case.lag {
-        settings.lagging(20)
-    } else {
-        settings
-    };
+    let mut settings = case.scenario.settings();
+    if case.lag {
+        settings = settings.lagging(20);
+    }
     if matches!(case.interruption, Some((_, Interruption::AbortedUnseen))) {
         settings.events = false;
     }
     let world = World::start(settings).await;
-    for fault in &case.calls {
-        world.faults.arm(fault.clone());
-    }
-    for fault in &case.invocations {
-        world.faults.doom(fault.clone());
-    }
-    if let Some(job) = &case.meanwhile {
-        world.plan_during_stall(job.clone());
-    }
-    case.scenario.begin(&world);
+    case.scenario.prepare(&world).await;
+    arm(case, &world);
+    let before = executions(&world);
+    case.scenario.begin(&world).await;
     if let Some((entered, interruption)) = case.interruption {
-        interrupt(&world, entered, interruption).await;
+        interrupt(&world, &before, entered, interruption).await;
     }
-    let settled = world.settle(LIMIT).await;
-    let mut problems = broken_promises(&world).await;
-    if !settled {
+    let is_over = world
+        .until(LIMIT, async |world| case.scenario.is_over(world).await)
+        .await;
+    let mut problems = ends::problems(case.scenario, case.deletes(), &world).await;
+    if !is_over {
         problems.push("it does not end".to_owned());
     }
-    let before = world.machines().await;
+    let machines = world.machines().await;
     if case.looks_again {
         world.until(Duration::from_mins(1), async |_| false).await;
-        if world.machines().await != before {
+        if world.machines().await != machines {
             problems.push("the record still changes after its end".to_owned());
         }
     }
-    problems.extend(
-        before
-            .iter()
-            .filter_map(|machine| unfit_error(case, machine)),
-    );
-    if before.len() > 1 {
-        problems.push(format!("{} machines were made", before.len()));
-    }
+    problems.extend(machines.iter().filter_map(|it| unfit_error(case, it)));
     if problems.is_empty() {
-        return Ok(ending(before.first()));
+        return Ok(ending(machines.first()));
     }
-    let record = before
-        .first()
-        .map(|machine| serde_json::to_string(machine).unwrap());
+    let records: Vec<String> = machines
+        .iter()
+        .map(|machine| serde_json::to_string(machine).unwrap())
+        .collect();
     let elapsed: SignedDuration = world.elapsed();
     Err(format!(
-        "{problems:?} after {elapsed:#}; {}; lag {}",
-        record.unwrap_or_default(),
+        "{problems:?} after {elapsed:#}; {records:?}; lag {}",
         case.lag
     ))
 }
 
-/// Waits until the execution has entered so many states, or is over, and then interrupts it.
-async fn interrupt(world: &World, entered: usize, interruption: Interruption) {
+/// From now on, the case's faults strike.
+fn arm(case: &Case, world: &World) {
+    // The times in a case count from the beginning of a world.
+    let later = |until: Timestamp| until.saturating_add(world.elapsed()).unwrap_or(until);
+    for fault in &case.calls {
+        world.faults.arm(CallFault {
+            until: later(fault.until),
+            ..fault.clone()
+        });
+    }
+    for fault in &case.invocations {
+        world.faults.doom(InvocationFault {
+            until: later(fault.until),
+            ..fault.clone()
+        });
+    }
+    if let Some(job) = &case.meanwhile {
+        world.plan_during_stall(job.clone());
+    }
+}
+
+/// The names of all executions.
+pub(crate) fn executions(world: &World) -> BTreeSet<String> {
+    world.stepfunctions.executions().keys().cloned().collect()
+}
+
+/// Waits until an execution that was not there before has entered so many states, or is over, and then interrupts it.
+async fn interrupt(
+    world: &World,
+    before: &BTreeSet<String>,
+    entered: usize,
+    interruption: Interruption,
+) {
     let reached = async |world: &World| {
         let executions = world.stepfunctions.executions();
-        executions.values().any(|execution| {
+        let mut fresh = executions.values().filter(|it| !before.contains(&it.name));
+        fresh.any(|execution| {
             execution.history.len() >= entered || execution.status != ExecutionStatus::Running
         })
     };
@@ -124,10 +162,8 @@ async fn interrupt(world: &World, entered: usize, interruption: Interruption) {
         world.until(Duration::from_hours(1), reached).await,
         "no execution gets that far"
     );
-    let name = world
-        .stepfunctions
-        .executions()
-        .keys()
+    let name = executions(world)
+        .difference(before)
         .next()
         .cloned()
         .unwrap();
@@ -143,13 +179,13 @@ fn unfit_error(case: &Case, machine: &Machine) -> Option<String> {
     let error = machine.error.as_ref()?;
     let text = format!("{}: {}", error.code, error.message);
     let expected = case.says.iter().any(|word| text.contains(word.as_str()));
-    let own = case.scenario.fails_by_itself() && error.code == "not_a_zip";
+    let own = case.scenario.own_errors().contains(&error.code.as_str());
     (!expected && !own).then(|| format!("its error does not speak of the fault: {text}"))
 }
 
 fn ending(machine: Option<&Machine>) -> String {
     match machine {
-        None => "refused".to_owned(),
+        None => "no machine".to_owned(),
         Some(machine) => match (&machine.error, machine.status) {
             (Some(error), Status::Failed) => format!("failed: {}", error.code),
             (_, status) => status.to_string(),

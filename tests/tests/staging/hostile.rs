@@ -83,7 +83,7 @@ fn the_values_arrive_as_they_are() {
     check_heads(|world| {
         world.request.sha256 = Some("AB".repeat(32).parse().unwrap());
         world.request.size_bytes = Some(u64::MAX);
-        world.request.attempt = u32::MAX;
+        world.request.cycle = u32::MAX;
     });
 }
 
@@ -93,7 +93,7 @@ fn check_heads(change: impl Fn(&mut World)) {
         change(&mut world);
         let text = haulout_domain::staging::script(&world.request);
         let head = text.split_once("set -u\n").unwrap().0;
-        let print = "printf '%s|' \"$MACHINE\" \"$ATTEMPT\" \"$AGGREGATORS\" \"$BLOB\" \"$BLOB_PATH\" \"$SIZE_BYTES\" \"$SHA256\"";
+        let print = "printf '%s|' \"$MACHINE\" \"$CYCLE\" \"$AGGREGATORS\" \"$BLOB\" \"$BLOB_PATH\" \"$SIZE_BYTES\" \"$SHA256\"";
         let output = Command::new(real(shell[0]))
             .args(&shell[1..])
             .arg("-c")
@@ -182,7 +182,7 @@ fn hostile_blobs_and_output_are_only_text() {
             // shellcheck would like it no better.
             let echo = format!("cat <<'END'\n{text}\nhaulout: ready script=running\nEND\nexit 1");
             world.script_that_ends(&echo);
-            world.request.attempt += 1;
+            world.request.cycle += 1;
             world.fails(StagingCode::ScriptFailed, "status 1");
             nothing_happened(world);
         });
@@ -220,7 +220,7 @@ fn a_hostile_aggregator_gets_nowhere() {
                 world.request.aggregators = format!("{url},{}", world.walruses[0].aggregator_url())
                     .parse()
                     .unwrap();
-                world.request.attempt += 1;
+                world.request.cycle += 1;
                 world.ready();
             }
         });

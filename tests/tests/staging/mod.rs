@@ -8,6 +8,7 @@ mod download;
 mod hostile;
 mod machine;
 mod repeat;
+mod restart;
 mod start;
 mod tools;
 mod unpack;
@@ -50,7 +51,7 @@ impl World {
             machine: Machine::new(shell),
             request: StagingRequest {
                 machine_id: MachineId::generate(),
-                attempt: 1,
+                cycle: 1,
                 aggregators: walrus.aggregator_url().parse().unwrap(),
                 blob: stored.blob_id.parse().unwrap(),
                 sha256: None,
@@ -88,6 +89,12 @@ impl World {
         self.machine.set("HAULOUT_CHUNK_BYTES", "65536");
         let weights = archive::Entry::file("model/weights", archive::noise(400_000));
         self.blob(archive::model(STAYS, &[weights]));
+    }
+
+    /// How many requests all aggregators got.
+    fn requests(&self) -> usize {
+        let counts = self.walruses.iter().map(|walrus| walrus.seen().len());
+        counts.sum()
     }
 
     fn stage(&self) -> Ended {
@@ -158,7 +165,7 @@ fn check_end(machine: &Machine, ended: &Ended) {
         ended.stderr
     );
     assert_eq!(ended.stderr, "");
-    for name in ["unpack", "model.old", "result.new", "attempt.new"] {
+    for name in ["unpack", "model.old", "result.new", "cycle.new"] {
         assert!(
             !machine.path("stage").join(name).exists(),
             "{name} is left over"

@@ -11,15 +11,6 @@ use nix::{
 
 use super::{World, archive::model, check, check_end, machine::STAYS, until};
 
-/// The paths asked for, at all aggregators.
-fn requests(world: &World) -> usize {
-    world
-        .walruses
-        .iter()
-        .map(|walrus| walrus.seen().len())
-        .sum()
-}
-
 #[test]
 fn copies_at_once_stage_once_and_all_report_it() {
     check(|world| {
@@ -36,17 +27,17 @@ fn copies_at_once_stage_once_and_all_report_it() {
             assert_eq!(end.outcome().unwrap(), first);
         }
         assert_eq!(world.machine.runs(), 1);
-        assert_eq!(requests(world), 2);
+        assert_eq!(world.requests(), 2);
     });
 }
 
 #[test]
-fn the_same_attempt_again_reports_the_same() {
+fn the_same_cycle_again_reports_the_same() {
     check(|world| {
         let (report, _) = world.ready();
-        let asked = requests(world);
+        let asked = world.requests();
         assert_eq!(world.ready().0, report);
-        assert_eq!(requests(world), asked);
+        assert_eq!(world.requests(), asked);
         assert_eq!(world.machine.runs(), 1);
     });
     check(|world| {
@@ -58,7 +49,7 @@ fn the_same_attempt_again_reports_the_same() {
 }
 
 #[test]
-fn another_attempt_starts_anew_and_replaces_the_model() {
+fn another_cycle_starts_anew_and_replaces_the_model() {
     check(|world| {
         world.ready();
         let before = world.machine.model();
@@ -66,7 +57,7 @@ fn another_attempt_starts_anew_and_replaces_the_model() {
             STAYS,
             &[super::archive::Entry::file("model/second", "x")],
         ));
-        world.request.attempt = 2;
+        world.request.cycle = 2;
         world.ready();
         assert_eq!(world.machine.runs(), 2);
         assert!(world.machine.path("tmp/model/second").is_file());
@@ -79,7 +70,7 @@ fn another_attempt_starts_anew_and_replaces_the_model() {
         // After a failure, too.
         world.walruses[0].faults().next(1, Fault::Status(451));
         world.fails(StagingCode::BlobBlocked, "451");
-        world.request.attempt = 2;
+        world.request.cycle = 2;
         world.ready();
     });
 }
@@ -97,14 +88,14 @@ fn a_signal_is_answered_at_once_with_a_clear_line() {
         check(|world| {
             in_the_download(world);
             let running = world.machine.start(&world.request);
-            until("the pieces are under way", || requests(world) >= 5);
+            until("the pieces are under way", || world.requests() >= 5);
             running.signal(signal);
             let end = running.end();
             check_end(&world.machine, &end);
             let failure = end.outcome().unwrap_err();
             assert_eq!(failure.code, StagingCode::StagingInterrupted);
             assert!(failure.message.contains("downloading"), "{failure}");
-            // Nothing was decided: the same attempt can be staged.
+            // Nothing was decided: the same cycle can be staged.
             world.walruses[0].faults().clear();
             world.ready();
             assert_eq!(world.machine.runs(), 1);
@@ -158,7 +149,7 @@ type Reached = fn(&Path) -> bool;
 fn killed_at_any_step_the_next_copy_goes_on() {
     let steps: [(&str, Reached); 6] = [
         ("lock", |stage| stage.join("lock").exists()),
-        ("attempt", |stage| stage.join("attempt").exists()),
+        ("cycle", |stage| stage.join("cycle").exists()),
         ("whole", |stage| stage.join("blob/pin").exists()),
         ("zip", |stage| stage.join("model.zip").exists()),
         ("started", |stage| stage.join("started").exists()),
@@ -184,7 +175,7 @@ fn a_copy_that_waits_for_another_has_its_own_time_limit() {
     check(|world| {
         in_the_download(world);
         let running = world.machine.start(&world.request);
-        until("the first is at work", || requests(world) >= 1);
+        until("the first is at work", || world.requests() >= 1);
         world.request.budget_seconds = 2;
         let end = world.stage();
         let failure = end.outcome().unwrap_err();

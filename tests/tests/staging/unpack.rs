@@ -177,7 +177,7 @@ fn a_name_cannot_be_both_a_file_and_a_folder() {
             STAYS,
             &[Entry::file("model/./a", "1"), Entry::file("model//a", "2")],
         ));
-        world.request.attempt += 1;
+        world.request.cycle += 1;
         world.fails(StagingCode::ArchiveUnsafe, "two entries");
     });
 }

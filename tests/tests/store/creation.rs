@@ -28,7 +28,7 @@ async fn create(world: &World, scope: &str, body: &str) -> (Machine, Created) {
     let key = key(scope, body, &machine);
     let created = world
         .store
-        .create(&machine, Some(&key), world.clock.now())
+        .create(&machine, Some(&key), None, world.clock.now())
         .await;
     (machine, created.unwrap())
 }
@@ -124,7 +124,9 @@ async fn a_request_repeated_after_an_error_finds_the_machine_it_made() {
     let now = world.clock.now();
     let first_key = key("a", "body", &first);
     let failed = world
-        .invoke("test", || world.store.create(&first, Some(&first_key), now))
+        .invoke("test", || {
+            world.store.create(&first, Some(&first_key), None, now)
+        })
         .await
         .unwrap();
     assert!(failed.unwrap_err().is_transient());
@@ -158,7 +160,9 @@ async fn transactions_that_meet_are_tried_again() {
     let machine = machine(&world);
     let (key, now) = (key("b", "body", &machine), world.clock.now());
     let created = world
-        .invoke("test", || world.store.create(&machine, Some(&key), now))
+        .invoke("test", || {
+            world.store.create(&machine, Some(&key), None, now)
+        })
         .await
         .unwrap();
     assert!(created.unwrap_err().is_transient());
@@ -174,7 +178,7 @@ async fn a_lost_answer_without_a_key_is_a_success() {
     });
     let (machine, now) = (machine(&world), world.clock.now());
     let created = world
-        .invoke("test", || world.store.create(&machine, None, now))
+        .invoke("test", || world.store.create(&machine, None, None, now))
         .await
         .unwrap();
     assert_eq!(created.unwrap(), Created::New);

@@ -28,7 +28,7 @@ async fn many(world: &World) -> Vec<Machine> {
         };
         world
             .store
-            .create(&machine, None, world.clock.now())
+            .create(&machine, None, None, world.clock.now())
             .await
             .unwrap();
         records.push(machine);
@@ -231,6 +231,8 @@ async fn a_machine_is_found_by_its_instance() {
         id: id.clone(),
         state: InstanceState::Pending,
         state_reason: None,
+        state_reason_code: None,
+        key_name: None,
         ami_id: None,
         instance_type: None,
         architecture: None,

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod changes;
+mod control;
 mod creation;
 mod lists;
+mod outward;
+mod quota;
 
 use haulout_domain::{
     ids::MachineId,
@@ -27,15 +30,14 @@ fn machine(world: &World) -> Machine {
     let request = MachineRequest {
         owner: "admin".to_owned(),
         name: None,
-        launch: LaunchSpec {
-            launch_template_id: None,
-            ami: None,
-            instance_type: None,
-        },
+        launch: LaunchSpec::default(),
         staging: None,
         on_failure: OnFailure::Terminate,
         keep_failed_minutes: 60,
         deadlines: Deadlines::default(),
+        wait_for_status_checks: false,
+        ttl_minutes: None,
+        counted: false,
     };
     Machine::new(MachineId::generate(), request, world.clock.now())
 }
@@ -45,7 +47,7 @@ async fn stored(world: &World) -> Machine {
     let machine = machine(world);
     world
         .store
-        .create(&machine, None, world.clock.now())
+        .create(&machine, None, None, world.clock.now())
         .await
         .unwrap();
     machine

@@ -1,68 +1,41 @@
-//! The `control` table: counters that are kept so that no list has to be counted on a request.
+//! Items of the `control` table. Those that hold for a while only have `expires_at`, in seconds since the epoch.
+//! DynamoDB deletes late: readers check it themselves.
 
-use std::collections::BTreeMap;
-
-use haulout_domain::status::{Source, Status};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::{Filter, Store, StoreError, number, text};
+use super::{Store, StoreError, machines::Item, number, text};
 use crate::error::AwsError;
 
-const COUNTS: &str = "counts";
-
-/// How many records there are, by status and source, at the time of the last sweep.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    records: BTreeMap<String, u64>,
-}
-
-impl Counts {
-    /// How many match.
-    pub fn total(&self, filter: Filter) -> u64 {
-        Status::ALL
-            .iter()
-            .filter(|status| filter.status.is_none_or(|wanted| wanted == **status))
-            .flat_map(|status| Source::ALL.iter().map(move |source| (*status, *source)))
-            .filter(|(_, source)| filter.source.is_none_or(|wanted| wanted == *source))
-            .filter_map(|(status, source)| self.records.get(&label(status, source)))
-            .sum()
-    }
-}
-
-/// What counting reads of a record.
-#[derive(Deserialize)]
-struct SourceOnly {
-    source: Source,
-}
-
-fn label(status: Status, source: Source) -> String {
-    format!("{status}#{source}")
-}
+/// The attribute for the end of an item's use.
+const EXPIRES_AT: &str = "expires_at";
 
 impl Store {
-    /// The counts of the last sweep; zeroes before the first one.
-    pub async fn counts(&self) -> Result<Counts, StoreError> {
+    /// An item as it is now (a strongly consistent read).
+    pub(super) async fn control_item(&self, pk: &str) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.control)
-            .key("pk", text(COUNTS))
+            .key("pk", text(pk))
+            .consistent_read(true)
             .send()
             .await
             .map_err(|error| AwsError::new("GetItem", error))?;
-        let counts = answer.item.map(serde_dynamo::from_item).transpose()?;
-        Ok(counts.unwrap_or_default())
+        Ok(answer.item)
     }
 
-    /// Counts the records anew and keeps the result.
-    pub async fn recount(&self, now: Timestamp) -> Result<Counts, StoreError> {
-        let mut counts = Counts::default();
-        for status in Status::ALL {
-            self.count(*status, now, &mut counts).await?;
+    /// Writes an item over whatever is there.
+    pub(super) async fn put_control(
+        &self,
+        pk: &str,
+        mut item: Item,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        item.insert("pk".to_owned(), text(pk));
+        if let Some(at) = expires_at {
+            item.insert(EXPIRES_AT.to_owned(), number(at.as_second()));
         }
-        let mut item: super::machines::Item = serde_dynamo::to_item(&counts)?;
-        item.insert("pk".to_owned(), text(COUNTS));
         self.client
             .put_item()
             .table_name(&self.control)
@@ -70,36 +43,26 @@ impl Store {
             .send()
             .await
             .map_err(|error| AwsError::new("PutItem", error))?;
-        Ok(counts)
+        Ok(())
     }
 
-    /// Counts the records in a status, by their source. Each is read once, whatever the number of sources.
-    async fn count(
-        &self,
-        status: Status,
-        now: Timestamp,
-        counts: &mut Counts,
-    ) -> Result<(), StoreError> {
-        let mut sources = self
-            .client
-            .query()
-            .table_name(&self.machines)
-            .index_name("by_status")
-            .projection_expression("#source")
-            .key_condition_expression("#status = :status")
-            .filter_expression("attribute_not_exists(purge_at) OR purge_at > :now")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#source", "source")
-            .expression_attribute_values(":status", text(status.as_str()))
-            .expression_attribute_values(":now", number(now.as_second()))
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(item) = sources.next().await {
-            let item = item.map_err(|error| AwsError::new("Query", error))?;
-            let SourceOnly { source } = serde_dynamo::from_item(item)?;
-            *counts.records.entry(label(status, source)).or_default() += 1;
-        }
+    /// Deletes an item, if it is there.
+    pub(super) async fn delete_control(&self, pk: &str) -> Result<(), StoreError> {
+        self.client
+            .delete_item()
+            .table_name(&self.control)
+            .key("pk", text(pk))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("DeleteItem", error))?;
         Ok(())
+    }
+}
+
+/// The item is still of use.
+pub(super) fn holds(item: &Item, now: Timestamp) -> bool {
+    match item.get(EXPIRES_AT) {
+        Some(AttributeValue::N(at)) => at.parse().is_ok_and(|at: i64| at > now.as_second()),
+        _ => false,
     }
 }

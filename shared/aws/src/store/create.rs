@@ -1,22 +1,26 @@
 //! Writing a new machine's record, once per idempotency key.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use haulout_domain::{ids::MachineId, machine::Machine};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError,
-    machines::{Item, item},
-    number, text,
+    machines::item,
+    number,
+    quota::Place,
+    transaction::{Outcome, put},
 };
 use crate::error::AwsError;
 
 /// How long an idempotency key is remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
-/// How often a transaction that met another one is tried.
-const TRIES: u32 = 4;
+/// How often a transaction that met another one is tried; the pauses between are 2.3 s at most.
+const TRIES: u32 = 10;
+
+/// There is no such record.
+const NEW: &str = "attribute_not_exists(id)";
 
 /// An idempotency key as a caller sent it with a request.
 #[derive(Debug, Clone)]
@@ -43,6 +47,11 @@ pub enum Created {
     },
     /// The key was used for another request.
     OtherRequest,
+    /// The owner has as many machines as allowed.
+    QuotaFull {
+        /// So many.
+        limit: u32,
+    },
 }
 
 /// An idempotency key as it is stored in `control`.
@@ -56,6 +65,16 @@ struct StoredKey {
 }
 
 impl StoredKey {
+    fn new(key: &Idempotency, machine: &Machine, now: Timestamp) -> Self {
+        Self {
+            pk: format!("idempotency#{}", key.scope),
+            fingerprint: key.fingerprint.clone(),
+            machine: machine.id.clone(),
+            answer: key.answer.clone(),
+            expires_at: now.as_second() + REMEMBERED.as_secs(),
+        }
+    }
+
     /// What a key that is already there says of the request that wanted to write `wanted`.
     fn compare(self, wanted: &Self) -> Created {
         if self.machine == wanted.machine {
@@ -72,17 +91,24 @@ impl StoredKey {
 }
 
 impl Store {
-    /// Writes the record of a new machine.
+    /// Writes the record of a new machine. With a quota, it takes one of so many places of its owner's, and the
+    /// record says so (`counted`); without, it is not counted. A repeated request is answered as before, also when
+    /// no place is left.
     pub async fn create(
         &self,
         machine: &Machine,
         idempotency: Option<&Idempotency>,
+        quota: Option<u32>,
         now: Timestamp,
     ) -> Result<Created, StoreError> {
-        match idempotency {
-            None => self.create_plain(machine).await,
-            Some(key) => self.create_once(machine, key, now).await,
+        let mut machine = machine.clone();
+        machine.counted = quota.is_some();
+        if idempotency.is_none() && quota.is_none() {
+            return self.create_plain(&machine).await;
         }
+        let key = idempotency.map(|key| StoredKey::new(key, &machine, now));
+        self.create_together(&machine, key.as_ref(), quota, now)
+            .await
     }
 
     async fn create_plain(&self, machine: &Machine) -> Result<Created, StoreError> {
@@ -91,7 +117,7 @@ impl Store {
             .put_item()
             .table_name(&self.machines)
             .set_item(Some(item(machine)?))
-            .condition_expression("attribute_not_exists(id)")
+            .condition_expression(NEW)
             .send()
             .await;
         match answer.map_err(|error| AwsError::new("PutItem", error)) {
@@ -102,91 +128,73 @@ impl Store {
         }
     }
 
-    async fn create_once(
+    /// The record, the key and the place in the quota: all or none.
+    async fn create_together(
         &self,
         machine: &Machine,
-        key: &Idempotency,
+        key: Option<&StoredKey>,
+        quota: Option<u32>,
         now: Timestamp,
     ) -> Result<Created, StoreError> {
-        let stored = StoredKey {
-            pk: format!("idempotency#{}", key.scope),
-            fingerprint: key.fingerprint.clone(),
-            machine: machine.id.clone(),
-            answer: key.answer.clone(),
-            expires_at: now.as_second() + REMEMBERED.as_secs(),
-        };
-        let mut tries = 1;
-        loop {
-            let error = match self.write_both(machine, &stored, now).await {
-                Ok(()) => return Ok(Created::New),
-                Err(StoreError::Aws(error)) if error.is("TransactionCanceledException") => error,
-                Err(error) => return Err(error),
-            };
-            match self.stored_key(&stored.pk).await? {
-                Some(before) if before.expires_at > now.as_second() => {
-                    return Ok(before.compare(&stored));
-                }
-                // Another request with this key was in flight and has not been written (yet).
-                _ if tries < TRIES => tries += 1,
-                _ => return Err(error.into()),
-            }
-        }
-    }
-
-    async fn write_both(
-        &self,
-        machine: &Machine,
-        key: &StoredKey,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let absent = "attribute_not_exists(id)";
-        let free = "attribute_not_exists(pk) OR expires_at <= :now";
-        self.client
-            .transact_write_items()
-            .transact_items(put(&self.machines, item(machine)?, absent, None)?)
-            .transact_items(put(
+        let mut items = vec![put(&self.machines, item(machine)?, NEW, [])?];
+        if let Some(key) = key {
+            let free = "attribute_not_exists(pk) OR expires_at <= :now";
+            let values = [(":now", number(now.as_second()))];
+            items.push(put(
                 &self.control,
                 serde_dynamo::to_item(key)?,
                 free,
-                Some(now),
-            )?)
-            // The machine's UUID: a repetition after a lost answer is answered as the first one.
-            .client_request_token(&machine.id.as_str()[2..])
-            .send()
-            .await
-            .map_err(|error| AwsError::new("TransactWriteItems", error))?;
-        Ok(())
+                values,
+            )?);
+        }
+        if let Some(limit) = quota {
+            items.push(self.change_places(&machine.owner, Place::TakeBelow(limit))?);
+        }
+        // The machine's UUID: a repetition after a lost answer is answered as the first one.
+        let token = &machine.id.as_str()[2..];
+        let mut tries = 1;
+        loop {
+            let error = match self.write_all(&items, token).await? {
+                Outcome::Done => return Ok(Created::New),
+                // Ids are unique: the record in the way is this one, its answer was lost.
+                Outcome::Refused(conditions, _) if conditions.first() == Some(&true) => {
+                    return Ok(Created::New);
+                }
+                Outcome::Refused(conditions, error) => {
+                    if let Some(created) = self.used_before(key, now).await? {
+                        return Ok(created);
+                    }
+                    match quota {
+                        Some(limit) if conditions.last() == Some(&true) => {
+                            return Ok(Created::QuotaFull { limit });
+                        }
+                        // The key in the way was deleted in between.
+                        _ => error,
+                    }
+                }
+                Outcome::Met(error) => error,
+            };
+            if tries == TRIES {
+                return Err(error.into());
+            }
+            self.pause(tries).await;
+            tries += 1;
+        }
     }
 
-    async fn stored_key(&self, pk: &str) -> Result<Option<StoredKey>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.control)
-            .key("pk", text(pk))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| AwsError::new("GetItem", error))?;
-        Ok(answer.item.map(serde_dynamo::from_item).transpose()?)
+    /// What a key that is there already says of the request.
+    async fn used_before(
+        &self,
+        key: Option<&StoredKey>,
+        now: Timestamp,
+    ) -> Result<Option<Created>, StoreError> {
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        let before = self.control_item(&key.pk).await?;
+        let before: Option<StoredKey> = before.map(serde_dynamo::from_item).transpose()?;
+        Ok(before
+            .filter(|before| before.expires_at > now.as_second())
+            .map(|before| before.compare(key)))
     }
-}
-
-fn put(
-    table: &str,
-    item: Item,
-    condition: &str,
-    now: Option<Timestamp>,
-) -> Result<TransactWriteItem, StoreError> {
-    let mut put = Put::builder()
-        .table_name(table)
-        .set_item(Some(item))
-        .condition_expression(condition);
-    if let Some(now) = now {
-        put = put.expression_attribute_values(":now", number(now.as_second()));
-    }
-    let put = put
-        .build()
-        .map_err(|_| AwsError::incomplete("TransactWriteItems", "a required field"))?;
-    Ok(TransactWriteItem::builder().put(put).build())
 }

@@ -9,7 +9,12 @@ use haulout_domain::{
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, listing, number, text};
+use super::{
+    Store, StoreError, listing, number,
+    quota::Place,
+    text,
+    transaction::{Outcome, put},
+};
 use crate::error::AwsError;
 
 /// How often a change is tried on a record that others change at the same time.
@@ -17,6 +22,9 @@ const TRIES: u32 = 8;
 
 /// The attribute that tells a write from another one of the same content.
 const WRITE: &str = "write_id";
+
+/// Nobody wrote the record in between.
+const UNCHANGED: &str = "version = :version";
 
 /// A stored item.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -61,69 +69,103 @@ impl Store {
     /// Changes a record: reads it, applies `change`, and writes it if nobody wrote in between; otherwise
     /// once more from the start. `change` decides on what it is given and may be called several times.
     /// Answers the record as it now stands and what `change` said; nothing if there is no such record.
+    ///
+    /// A machine that closes gives its place in its owner's quota back, in the same transaction.
     pub async fn update<T>(
         &self,
         id: &MachineId,
         mut change: impl FnMut(&mut Machine) -> T,
     ) -> Result<Option<(Machine, T)>, StoreError> {
-        let mut refused: Option<(AttributeValue, Machine, T)> = None;
-        for _ in 0..TRIES {
+        let mut tried: Vec<(AttributeValue, Machine, T)> = Vec::new();
+        for tries in 1..=TRIES {
             let Some(item) = self.stored(id).await? else {
                 return Ok(None);
             };
             // A write whose answer was lost, and whose repetition was then refused, is ours after all. Its content
             // would not tell: somebody else may have made the same change.
-            if let Some((write, ours, said)) = refused.take()
-                && item.get(WRITE) == Some(&write)
-            {
+            let is_ours = |(write, ..): &(AttributeValue, _, _)| item.get(WRITE) == Some(write);
+            if let Some(at) = tried.iter().position(is_ours) {
+                let (_, ours, said) = tried.swap_remove(at);
                 return Ok(Some((ours, said)));
             }
             let before: Machine = serde_dynamo::from_item(item)?;
             let mut after = before.clone();
             let said = change(&mut after);
+            if after.closed_at.is_some() {
+                after.counted = false;
+            }
             if after == before {
                 return Ok(Some((after, said)));
             }
             after.version = before.version + 1;
-            let write = text(Uuid::now_v7());
-            if self.replace(before.version, &after, &write).await? {
-                return Ok(Some((after, said)));
+            let write = Uuid::now_v7().to_string();
+            match self.replace(&before, &after, &write).await? {
+                Replaced::Yes => return Ok(Some((after, said))),
+                Replaced::Outdated => {}
+                Replaced::Met => self.pause(tries).await,
             }
-            refused = Some((write, after, said));
+            tried.push((text(write), after, said));
         }
         Err(StoreError::Conflict(id.clone()))
     }
 
-    /// Writes a record over its version `version`; false when it has another by now.
+    /// Writes a record over the version of it that was read, and the owner's quota with it if it changes.
     async fn replace(
         &self,
-        version: u64,
-        machine: &Machine,
-        write: &AttributeValue,
-    ) -> Result<bool, StoreError> {
-        let mut item = item(machine)?;
-        item.insert(WRITE.to_owned(), write.clone());
+        before: &Machine,
+        after: &Machine,
+        write: &str,
+    ) -> Result<Replaced, StoreError> {
+        let mut item = item(after)?;
+        item.insert(WRITE.to_owned(), text(write));
+        let Some(place) = Place::of(before, after) else {
+            return self.replace_alone(before.version, item).await;
+        };
+        let version = [(":version", number(before.version))];
+        let record = put(&self.machines, item.clone(), UNCHANGED, version)?;
+        let places = self.change_places(&after.owner, place)?;
+        match self.write_all(&[record, places], write).await? {
+            Outcome::Done => Ok(Replaced::Yes),
+            Outcome::Refused(conditions, _) if conditions.first() == Some(&true) => {
+                Ok(Replaced::Outdated)
+            }
+            Outcome::Refused(..) => {
+                // A machine must end even when its owner's counter was lost.
+                tracing::warn!(machine_id = %after.id, owner = after.owner, "no place in the quota to give back");
+                self.replace_alone(before.version, item).await
+            }
+            Outcome::Met(_) => Ok(Replaced::Met),
+        }
+    }
+
+    async fn replace_alone(&self, version: u64, item: Item) -> Result<Replaced, StoreError> {
         let answer = self
             .client
             .put_item()
             .table_name(&self.machines)
             .set_item(Some(item))
-            .condition_expression("version = :version")
+            .condition_expression(UNCHANGED)
             .expression_attribute_values(":version", number(version))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                let error = AwsError::new("PutItem", error);
-                if error.is("ConditionalCheckFailedException") {
-                    Ok(false)
-                } else {
-                    Err(error.into())
-                }
-            }
+        match answer.map_err(|error| AwsError::new("PutItem", error)) {
+            Ok(_) => Ok(Replaced::Yes),
+            Err(error) if error.is("ConditionalCheckFailedException") => Ok(Replaced::Outdated),
+            Err(error) if error.is("TransactionConflictException") => Ok(Replaced::Met),
+            Err(error) => Err(error.into()),
         }
     }
+}
+
+/// How a write over a record went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replaced {
+    /// It is written.
+    Yes,
+    /// It is not: the record has another version by now.
+    Outdated,
+    /// It is not, or not yet: other writes of the same items were under way.
+    Met,
 }
 
 /// A record as it is stored: its fields, the constant key of the listing index, and the time to live.

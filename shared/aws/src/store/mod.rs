@@ -1,19 +1,29 @@
 //! DynamoDB: the `machines` table, where every record lives, and `control`, for what is not a record
-//! (idempotency keys, counters). Every write is conditional on what was read.
+//! (idempotency keys, counters, what holds for a while). Every write of a record is conditional on what was read.
 
+mod cache;
+mod capacity;
 mod control;
+mod counts;
 mod create;
+mod drain;
 mod listing;
 mod machines;
+mod quota;
+mod sightings;
+mod transaction;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use haulout_domain::ids::MachineId;
 
 pub use self::{
-    control::Counts,
+    counts::Counts,
     create::{Created, Idempotency},
+    drain::Drain,
     listing::{Filter, Page},
+    sightings::Sighting,
 };
 use crate::error::AwsError;
 
@@ -23,6 +33,8 @@ pub struct Store {
     client: Client,
     machines: String,
     control: String,
+    /// The SDK's way to wait.
+    sleep: SharedAsyncSleep,
 }
 
 /// What the store could not do.
@@ -61,6 +73,9 @@ impl Store {
             client: Client::new(config),
             machines: machines.into(),
             control: control.into(),
+            sleep: config
+                .sleep_impl()
+                .unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep::new())),
         }
     }
 }

@@ -22,10 +22,11 @@ use crate::{
 /// What to stage on a machine.
 #[derive(Debug, Clone)]
 pub struct StagingRequest {
-    /// The machine; with the attempt it names the work, so that a second copy of the command repeats nothing.
+    /// The machine; with the cycle it names the work, so that a second copy of the command repeats nothing.
     pub machine_id: MachineId,
-    /// The launch attempt the command belongs to.
-    pub attempt: u32,
+    /// How often the machine was brought up, this time included. A new cycle starts the model's script anew, from the
+    /// folder that is on the machine if it was unpacked from the same blob.
+    pub cycle: u32,
     /// Where the blob is read, in the order of fail-over.
     pub aggregators: Aggregators,
     /// The blob: a zip archive with a folder `model/` and in it `script.sh`.
@@ -61,7 +62,7 @@ pub fn script(request: &StagingRequest) -> String {
     };
     let values: [(&str, &str); 12] = [
         ("MACHINE", request.machine_id.as_str()),
-        ("ATTEMPT", &request.attempt.to_string()),
+        ("CYCLE", &request.cycle.to_string()),
         ("BUDGET", &own_limit(request.budget_seconds).to_string()),
         ("LIMIT", &request.budget_seconds.to_string()),
         ("AGGREGATORS", &request.aggregators.to_string()),
@@ -129,7 +130,7 @@ mod tests {
     fn request() -> StagingRequest {
         StagingRequest {
             machine_id: MachineId::generate(),
-            attempt: 1,
+            cycle: 1,
             aggregators: "https://aggregator.walrus-testnet.walrus.space"
                 .parse()
                 .unwrap(),
@@ -146,7 +147,7 @@ mod tests {
     fn the_command_fits_what_ssm_takes() {
         // An SSM document with its parameters' values: 64 KB (Systems Manager quotas).
         let text = script(&request());
-        assert!(text.len() < 30_000, "{} bytes", text.len());
+        assert!(text.len() < 32_000, "{} bytes", text.len());
         assert!(serde_json::to_string(&text).unwrap().len() < 40_000);
     }
 
@@ -165,7 +166,7 @@ mod tests {
         assert!(text.starts_with("#!/bin/sh\n"));
         for line in [
             &format!("MACHINE='{}'\n", request.machine_id),
-            "ATTEMPT='1'\n",
+            "CYCLE='1'\n",
             "BUDGET='143'\n",
             "LIMIT='150'\n",
             "BLOB_PATH='/v1/blobs/E7_nNXvFU_3qZVu3OH1yycRG7LZlyn1-UxEDCDDqGGU'\n",

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # What every part stands on: settings, the log, the end of the command, its time limit and its lock.
-# Above this come the request's own values, quoted: MACHINE ATTEMPT BUDGET LIMIT AGGREGATORS BLOB
+# Above this come the request's own values, quoted: MACHINE CYCLE BUDGET LIMIT AGGREGATORS BLOB
 # BLOB_PATH PIN SIZE_BYTES SHA256 and the two Python programs FETCH_PY and UNPACK_PY.
 
 set -u
@@ -34,7 +34,7 @@ CHUNK=$(whole_number "${HAULOUT_CHUNK_BYTES-}" 8388608)
 SYSTEMD=/run/systemd/system
 [ -z "${HAULOUT_STAGE_DIR-}" ] || SYSTEMD=${HAULOUT_SYSTEMD_DIR-}
 
-KEY=$MACHINE-a$ATTEMPT
+KEY=$MACHINE-c$CYCLE
 STARTED=$(date +%s)
 DEADLINE=$((STARTED + BUDGET))
 LOG=$STAGE/staging.log
@@ -77,13 +77,13 @@ run() {
 # SSM keeps only the first 24,000 characters of output: the log's tail, then the result as the last line.
 report() {
     if [ "$HELD" = true ] && [ -s "$LOG" ]; then
-        printf 'staging of %s attempt %s, log %s:\n  ...' "$MACHINE" "$ATTEMPT" "$LOG"
+        printf 'staging of %s cycle %s, log %s:\n  ...' "$MACHINE" "$CYCLE" "$LOG"
         LC_ALL=C tr -d '\000-\010\013-\037\177' <"$LOG" | sed 's/^/  /' | tail -c 6000
     fi >&3
     printf '\n%s\n' "$1" >&3
 }
 
-# finish EXIT-CODE LAST-LINE: the result stays beside the attempt, for a second copy of this command.
+# finish EXIT-CODE LAST-LINE: the result stays beside the cycle, for a second copy of this command.
 finish() {
     trap '' TERM INT HUP USR1
     if [ -n "$CHILD$WORKERS$WATCHDOG" ]; then
@@ -107,7 +107,7 @@ fail() {
     finish 1 "haulout: failed $FAIL_CODE: $(one_line "$*")"
 }
 
-# Stopped from outside: no result is kept, so that the same attempt can be staged again.
+# Stopped from outside: no result is kept, so that the same cycle can be staged again.
 interrupted() {
     finish 143 "haulout: failed staging_interrupted: stopped by a signal ($1) while $PHASE"
 }

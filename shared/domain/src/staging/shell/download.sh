@@ -153,7 +153,8 @@ pieces() {
 
 download() {
     PHASE='checking the blob that is already here'
-    if [ "$(cat "$DL/complete" 2>/dev/null)" = "$BLOB $SIZE_BYTES $SHA256" ] && [ -s "$STAGE/model.zip" ]; then
+    size "$STAGE/model.zip"
+    if known "$DL/complete" && [ "$SIZE" = "$BYTES" ]; then
         say 'the blob is already here'
         return 0
     fi
@@ -173,7 +174,7 @@ download() {
     room "$TOTAL"
     say "downloading $TOTAL bytes from $AGGREGATOR"
     if [ "$WHOLE" = false ] && [ "$(cat "$DL/pin" 2>/dev/null)" != "$BLOB $TOTAL" ]; then
-        # What an earlier attempt left is a part of something else.
+        # What an earlier cycle left is a part of something else.
         rm -f "$DL/part"
     fi
     printf '%s %s\n' "$BLOB" "$TOTAL" >"$DL/pin"
@@ -187,7 +188,22 @@ download() {
     pieces
     rm -f "$DL"/piece.* "$DL/whole".*
     verify
-    mv -f "$DL/part" "$STAGE/model.zip" && printf '%s\n' "$BLOB $SIZE_BYTES $SHA256" >"$DL/complete"
+    BYTES=$TOTAL
+    mv -f "$DL/part" "$STAGE/model.zip" && note "$DL/complete"
+}
+
+# note FILE: keeps what is asked for, and the size and blob id that were found, for known. A kill leaves all or nothing.
+note() {
+    printf '%s\n%s\n' "$BLOB $SIZE_BYTES $SHA256" "$BYTES $PIN" >"$1.new" && mv -f "$1.new" "$1"
+}
+
+# known FILE: whether FILE is a note on this very blob with the same checks; if so, BYTES and PIN are as noted.
+known() {
+    BYTES='' NOTED='' NOTED_BYTES='' NOTED_PIN=''
+    [ ! -s "$1" ] || { IFS= read -r NOTED && read -r NOTED_BYTES NOTED_PIN; } <"$1"
+    [ "$NOTED" = "$BLOB $SIZE_BYTES $SHA256" ] || return 1
+    BYTES=$NOTED_BYTES
+    PIN=${PIN:-$NOTED_PIN}
 }
 
 expect_size() {

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# The model's script: started once for each attempt, apart from this command, and watched for a moment.
+# The model's script: started once for each cycle, apart from this command, and watched for a moment.
 
 # Runs in a session of its own, outlives this command, and keeps the script's pid and exit status.
-# The folder "started" makes sure that there is at most one for each attempt, whatever is killed or repeated.
+# The folder "started" makes sure that there is at most one for each cycle, whatever is killed or repeated.
 # shellcheck disable=SC2016
 RECORDER='
 mkdir "$1/started" || exit 0
@@ -10,7 +10,7 @@ cd "$1/model" || exit 1
 unset HAULOUT_WATCH_SECONDS HAULOUT_BACKOFF_SECONDS HAULOUT_STALL_SECONDS HAULOUT_CHUNK_BYTES HAULOUT_SYSTEMD_DIR
 $3 "$2" ./script.sh &
 pid=$!
-cut -d " " -f 22 "/proc/$pid/stat" >"$1/script.born" 2>/dev/null
+{ sed "s/.*) //" "/proc/$pid/stat" | cut -d " " -f 20; cat /proc/sys/kernel/random/boot_id; } >"$1/script.born" 2>/dev/null
 echo "$pid" >"$1/script.pid.new" && mv "$1/script.pid.new" "$1/script.pid"
 wait "$pid"
 code=$?
@@ -103,16 +103,25 @@ last_lines() {
     fi
 }
 
-# Another attempt on the same machine replaces the model: two of them would fight over ports and memory.
-# The time the process was born tells it from another one that got its number (proc(5), field 22).
+# Another cycle on the same machine starts the model anew: two of them would fight over ports and memory.
+# The time the process was born tells it from another one that got its number (proc(5): field 22; the second is the
+# name, in parentheses, and may hold anything). That time counts from the boot, so the boot's id goes with it (random(4)).
 stop_model() {
     PID=$(cat "$STAGE/script.pid" 2>/dev/null)
-    if [ -z "$PID" ] || [ -s "$STAGE/script.exit" ] || ! kill -0 "$PID" 2>/dev/null; then
+    if [ -z "$PID" ] || [ -s "$STAGE/script.exit" ]; then
         return 0
     fi
-    [ "$(cut -d ' ' -f 22 "/proc/$PID/stat" 2>/dev/null)" = "$(cat "$STAGE/script.born")" ] || return 0
-    say "stopping the model of the attempt before (pid $PID)"
-    kill -TERM -- "-$PID" 2>/dev/null || kill -TERM "$PID"
+    LIFE=$(sed 's/.*) //' "/proc/$PID/stat" 2>/dev/null)
+    case $LIFE in
+    '' | [ZX]*) return 0 ;;
+    esac
+    BORN=$(printf '%s\n' "$LIFE" | cut -d ' ' -f 20 && cat /proc/sys/kernel/random/boot_id 2>/dev/null)
+    [ "$BORN" = "$(cat "$STAGE/script.born" 2>/dev/null)" ] || return 0
+    say "stopping the model of the cycle before (pid $PID)"
+    # The whole group; dash knows "--" only after -s.
+    kill -s TERM -- "-$PID" 2>/dev/null || kill -s TERM "$PID"
     wait_for_end 30
-    kill -KILL -- "-$PID" 2>/dev/null
+    kill -s KILL -- "-$PID" 2>/dev/null
+    # Noted any later, this end would pass for that of the next model.
+    wait_for_end 30
 }

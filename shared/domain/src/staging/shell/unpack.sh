@@ -1,9 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154
-# The archive: checked, unpacked into a fresh folder, and swapped in.
+# The archive: checked, unpacked into a fresh folder, and swapped in; once for a blob, as users work in that folder.
 
 MAX_ENTRIES=100000
 MAX_BYTES=4294967296
 MAX_RATIO=20
+
+# Whether model/ came of this very blob. Only then it stays: a machine that was stopped and started keeps it, and what
+# its users put there.
+unpacked() { known "$STAGE/unpacked" && [ -s "$STAGE/model/script.sh" ]; }
 
 unpack() {
     PHASE='unpacking the archive'
@@ -27,11 +31,10 @@ unpack() {
     [ ! -e "$STAGE/model" ] || mv "$STAGE/model" "$STAGE/model.old"
     mv "$FRESH/model" "$STAGE/model" || fail stage_unusable "cannot move the model to $STAGE/model"
     rm -rf "$STAGE/model.old" "$FRESH"
-    link model.zip
-    link model
+    note "$STAGE/unpacked" || no_room "cannot write to $STAGE"
 }
 
-# Callers know the files under the temporary directory. What stands there already and is not a link is moved aside.
+# Callers know the files under the temporary directory, which a reboot empties. What stands there already and is not a link is moved aside.
 link() {
     [ "$TMP_DIR" != "$STAGE" ] || return 0
     if [ -L "$TMP_DIR/$1" ]; then
@@ -39,6 +42,7 @@ link() {
     elif [ -e "$TMP_DIR/$1" ]; then
         mv "$TMP_DIR/$1" "$TMP_DIR/$1.before-haulout.$$"
     fi
+    [ -e "$STAGE/$1" ] || return 0
     ln -s "$STAGE/$1" "$TMP_DIR/$1" || fail stage_unusable "cannot link $TMP_DIR/$1"
 }
 
