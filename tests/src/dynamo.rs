@@ -2,7 +2,10 @@
 
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use dynoxide::{Database, DynoxideError};
 use serde::{Serialize, de::DeserializeOwned};
@@ -21,6 +24,8 @@ pub struct Dynamo {
     database: Database,
     /// How far the stream of the machines table was read.
     stream: Arc<Mutex<Option<String>>>,
+    /// Something may have been written since.
+    unread: Arc<AtomicBool>,
 }
 
 impl Dynamo {
@@ -34,6 +39,7 @@ impl Dynamo {
         let dynamo = Self {
             database: Database::memory().expect("a database in memory"),
             stream: Arc::default(),
+            unread: Arc::default(),
         };
         let tables = TABLES.get_or_init(|| template::tables().expect("the template's tables"));
         for spec in tables {
@@ -59,6 +65,9 @@ impl Dynamo {
         reason = "a harness that cannot read its own stream fails its test"
     )]
     pub fn new_stream_records(&self) -> Vec<Value> {
+        if !self.unread.swap(false, Ordering::Relaxed) {
+            return Vec::new();
+        }
         let mut iterator = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let ask = |action, request: Value| -> Value {
             let (status, answer) = self.call(action, request.to_string().as_bytes());
@@ -89,6 +98,12 @@ impl Dynamo {
     /// Answers a request: HTTP status and body.
     pub fn call(&self, action: &str, body: &[u8]) -> (u16, String) {
         let database = &self.database;
+        if matches!(
+            action,
+            "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems"
+        ) {
+            self.unread.store(true, Ordering::Relaxed);
+        }
         let answer = match action {
             "CreateTable" => run(body, |request| database.create_table(request)),
             "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
