@@ -124,6 +124,8 @@ pub struct Answered {
     pub status: u16,
     /// Something went wrong on purpose while it was made.
     pub is_troubled: bool,
+    /// The function's role lacked a permission: the deployment is wrong.
+    pub is_denied: bool,
 }
 
 /// The faults of a world. Clones are the same.
@@ -139,6 +141,8 @@ struct State {
     invoked: Vec<String>,
     /// The numbers of invocations that something happened to.
     troubled: BTreeSet<u64>,
+    /// Of those, the ones whose role lacked a permission.
+    denied: BTreeSet<u64>,
     answers: Vec<Answered>,
     struck: u32,
 }
@@ -203,6 +207,9 @@ impl Faults {
             state.struck += 1;
             state.troubled.insert(invocation);
         }
+        if trouble == Some(Trouble::Refused(Refusal::AccessDenied)) {
+            state.denied.insert(invocation);
+        }
         state.log.push(Logged {
             function: function.to_owned(),
             invocation,
@@ -235,10 +242,12 @@ impl Faults {
     pub(crate) fn on_answer(&self, invocation: u64, method: &str, path: &str, status: u16) {
         let mut state = self.lock();
         let is_troubled = state.troubled.contains(&invocation);
+        let is_denied = state.denied.contains(&invocation);
         state.answers.push(Answered {
             request: format!("{method} {path}"),
             status,
             is_troubled,
+            is_denied,
         });
     }
 

@@ -9,7 +9,6 @@ use haulout_tests::{
     call::Action,
     faults::{CallFault, InvocationFault},
     lambda::schedule_event,
-    random::Random,
     world::{World, usual_request},
 };
 use http::Method;
@@ -248,12 +247,4 @@ fn request(wish: &Wish) -> (Value, Option<String>) {
         body["ami"] = json!("ami-0a1b2c3d4e5f60002");
     }
     (body, wish.key.map(|key| format!("key-{key}")))
-}
-
-/// A number that is the same for the same text.
-pub(super) fn seed_of(text: &str, seed: u64) -> Random {
-    let sum = text.bytes().fold(seed, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
-    Random::new(sum)
 }

@@ -11,9 +11,10 @@ use haulout_domain::{
 use haulout_local::sim::{MachineView, Snapshot};
 use haulout_tests::{
     dynamo::CONTROL,
+    faults::Answered,
     world::{DEPLOYMENT, World},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::journal::Journal;
@@ -37,13 +38,17 @@ pub(super) fn broken(world: &World, journal: &Journal) -> Vec<String> {
     broken
 }
 
-/// 5xx is for AWS's trouble, and 503 is the word for it.
+/// 5xx is for AWS's trouble, and 503 is the word for it; 500 is for a deployment that is wrong.
 fn unexpected_answers(world: &World) -> Vec<String> {
     let answers = world.faults.take_answers();
-    let is_fine = |status: u16, is_troubled: bool| status < 500 || (status == 503 && is_troubled);
+    let is_fine = |answer: &Answered| match answer.status {
+        503 => answer.is_troubled,
+        500 => answer.is_denied,
+        status => status < 500,
+    };
     answers
         .iter()
-        .filter(|answer| !is_fine(answer.status, answer.is_troubled))
+        .filter(|answer| !is_fine(answer))
         .map(|answer| format!("{} was answered {}", answer.request, answer.status))
         .collect()
 }
@@ -161,9 +166,17 @@ fn false_ready(machine: &Machine, sim: &Snapshot) -> Option<String> {
     }
     let instance = instance(machine, sim)?;
     // One that was stopped and started behind Haulout's back is being checked anew.
-    let is_same = instance.launch_time <= machine.phase_entered_at();
+    let is_same = instance.launch_time <= earned_at(machine)?;
     (is_same && instance.state == "running" && !instance.checks_passed)
         .then(|| "it is ready, and its checks have not passed".to_owned())
+}
+
+/// When it became ready; a stop that EC2 refused only leads back to that.
+fn earned_at(machine: &Machine) -> Option<Timestamp> {
+    let two = machine.timeline.windows(2).rev();
+    let mut earned =
+        two.filter(|two| two[1].phase == Status::Ready && two[0].phase != Status::Stopping);
+    earned.next().map(|two| two[1].at)
 }
 
 /// What the records say is what EC2 has: nothing went by unnoticed.

@@ -1,8 +1,8 @@
 //! One sequence in one world: step by step, then calm, then the end.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Mutex, time::Duration};
 
-use haulout_domain::status::Status;
+use haulout_domain::{ids::InstanceId, status::Status};
 use haulout_local::sim::{ScriptedCommand, ScriptedOutcome};
 use haulout_tests::{
     life::is_settled,
@@ -14,7 +14,7 @@ use haulout_tests::{
 use http::Method;
 
 use super::{
-    act::{Actor, TYPES, calm, seed_of},
+    act::{Actor, TYPES, calm},
     journal::Journal,
     moment,
     step::Step,
@@ -77,20 +77,14 @@ fn look(world: &World, journal: &mut Journal) -> Vec<String> {
 /// Nothing goes wrong any more: everything comes to its end, or rests.
 async fn end(world: &World, journal: &mut Journal) -> Vec<String> {
     calm(world);
+    end_what_never_boots(world).await;
     world.lead_events_astray(None);
     world.request(Method::DELETE, "/drain", None, None).await;
     let mut broken = Vec::new();
-    let settled = world
-        .until(CALM, async |world| {
-            // Read from the stream, which costs less than reading the records.
-            broken.extend(journal.read_on(world));
-            world.is_idle()
-                && journal.machines.values().all(is_settled)
-                && moment::is_in_agreement(journal, &world.sim.state())
-        })
-        .await;
-    // What has come to rest stays there.
+    settle(world, journal, &mut broken).await;
+    // What has come to rest stays there, unless its time is over.
     world.until(AFTERWARDS, async |_| false).await;
+    let settled = settle(world, journal, &mut broken).await;
     broken.extend(look(world, journal));
     if !settled {
         broken.push("it does not end".to_owned());
@@ -110,13 +104,41 @@ async fn end(world: &World, journal: &mut Journal) -> Vec<String> {
     broken
 }
 
+/// An instance that was started and stays `pending` cannot be stopped: nobody but EC2, or its owner, ends that.
+async fn end_what_never_boots(world: &World) {
+    let state = world.sim.state();
+    for instance in state.machines.iter().filter(|it| it.state == "pending") {
+        let id: InstanceId = instance.instance_id.parse().unwrap();
+        world.compute.terminate(&id).await.unwrap();
+    }
+}
+
+/// Lets time pass until everything has ended or rests, and the records say so; whether it came to that.
+async fn settle(world: &World, journal: &mut Journal, broken: &mut Vec<String>) -> bool {
+    world
+        .until(CALM, async |world| {
+            // Read from the stream, which costs less than reading the records.
+            broken.extend(journal.read_on(world));
+            world.is_idle()
+                && journal.machines.values().all(is_settled)
+                && moment::is_in_agreement(journal, &world.sim.state())
+        })
+        .await
+}
+
 /// The world is as different as what happens in it.
 fn settings(seed: u64) -> Settings {
     let mut random = Random::new(!seed);
     let good = 50 + random.below(50);
-    // What becomes of a command depends on its machine, so that a second copy of it ends like the first.
+    // What becomes of a command depends on its machine, so that a second copy of it ends like the first. Instances'
+    // ids are never the same again: what counts is which comes first.
+    let outcomes = Mutex::new((random.clone(), BTreeMap::new()));
     let script = move |command: &ScriptedCommand| -> ScriptedOutcome {
-        if seed_of(&command.instance_id, seed).percent(good) {
+        let (random, outcomes) = &mut *outcomes.lock().unwrap();
+        let is_good = *outcomes
+            .entry(command.instance_id.clone())
+            .or_insert_with(|| random.percent(good));
+        if is_good {
             staged(Duration::from_secs(8))
         } else {
             not_a_zip()
