@@ -1,6 +1,7 @@
 //! What the tests stand on: a deployment in one process, on virtual time, with faults on demand.
 
 pub mod agenda;
+pub mod alone;
 pub mod asl;
 pub mod call;
 pub mod client;

@@ -12,6 +12,7 @@ const ALLOWED_AMI: &str = "ami-0a1b2c3d4e5f60001";
 /// One stack with the guard rails of `cargo run -- --guard-rails free-tier`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_calls_of_ec2_creator_local_work() {
+    let _alone = haulout_tests::alone::ALONE.lock().await;
     let fixture = Fixture::start_with(|options| {
         options.parameters = GuardRails::FreeTier.parameters();
     })

@@ -16,6 +16,7 @@ use fixture::Fixture;
 /// One stack serves all of it: the scenarios run side by side, as users would.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_deployed_stack() {
+    let _alone = haulout_tests::alone::ALONE.lock().await;
     let fixture = Fixture::start().await;
     tokio::join!(
         launch::a_blob_becomes_a_running_model(&fixture),

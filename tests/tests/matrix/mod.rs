@@ -25,6 +25,7 @@ const ONLY: &str = "MATRIX_ONLY";
 
 #[test]
 fn every_fault_leaves_a_machine_that_is_ready_or_gone_and_says_why() {
+    let _alone = haulout_tests::alone::ALONE.blocking_lock();
     let only = std::env::var(ONLY);
     let Selection {
         mut cases,
