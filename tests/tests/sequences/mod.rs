@@ -36,7 +36,7 @@ const SEED: &str = "HAULOUT_SEED";
 const COUNT: &str = "HAULOUT_SEQUENCES";
 
 /// Sequences, unless more are asked for: each takes about half a second of a processor.
-const USUAL_COUNT: u64 = 300;
+const USUAL_COUNT: u64 = 100;
 /// Steps in each.
 const LENGTH: usize = 30;
 /// So many failed sequences are enough to look at.
