@@ -255,9 +255,7 @@ impl Provision {
                 wait_seconds: machine.wait_for(Awaiting::Instance, self.clock.now()),
             }),
             Err(mut error) => {
-                if error.is("IncorrectInstanceState") {
-                    error.meaning = Meaning::Unavailable;
-                } else if error.meaning == Meaning::Final(FailureCode::AwsError) {
+                if error.meaning == Meaning::Final(FailureCode::AwsError) {
                     error.meaning = Meaning::Final(FailureCode::StartRefused);
                 }
                 Err(error.into())

@@ -11,6 +11,7 @@ use aws_sdk_ec2::{
     types::{Reservation, SummaryStatus},
 };
 use haulout_domain::{
+    aws_code::Meaning,
     ids::{InstanceId, MachineId},
     machine::{InstanceFacts, SpotStatus},
     naming::TAG_MACHINE,
@@ -116,7 +117,8 @@ impl Compute {
         }))
     }
 
-    /// Asks EC2 to stop the instance (StopInstances). One that is stopped counts as asked.
+    /// Asks EC2 to stop the instance (StopInstances). One that is stopped counts as asked; one that is still
+    /// pending is to be asked again.
     pub async fn stop(&self, id: &InstanceId) -> Result<(), AwsError> {
         self.client
             .stop_instances()
@@ -124,10 +126,11 @@ impl Compute {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| AwsError::new("StopInstances", error))
+            .map_err(|error| not_in_this_state(AwsError::new("StopInstances", error)))
     }
 
-    /// Asks EC2 to start the instance (StartInstances). One that runs counts as asked.
+    /// Asks EC2 to start the instance (StartInstances). One that runs counts as asked; one that is still stopping is
+    /// to be asked again.
     pub async fn start(&self, id: &InstanceId) -> Result<(), AwsError> {
         self.client
             .start_instances()
@@ -135,7 +138,7 @@ impl Compute {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| AwsError::new("StartInstances", error))
+            .map_err(|error| not_in_this_state(AwsError::new("StartInstances", error)))
     }
 
     /// Asks EC2 to end the instance (TerminateInstances). One that EC2 does not know counts as asked.
@@ -152,4 +155,13 @@ impl Compute {
             _ => Ok(()),
         }
     }
+}
+
+/// EC2's `IncorrectInstanceState` is about this moment: an instance on its way from one state to another can be
+/// stopped or started once it is there.
+fn not_in_this_state(mut error: AwsError) -> AwsError {
+    if error.is("IncorrectInstanceState") {
+        error.meaning = Meaning::Unavailable;
+    }
+    error
 }

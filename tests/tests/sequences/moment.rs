@@ -171,12 +171,20 @@ fn false_ready(machine: &Machine, sim: &Snapshot) -> Option<String> {
         .then(|| "it is ready, and its checks have not passed".to_owned())
 }
 
-/// When it became ready; a stop that EC2 refused only leads back to that.
+/// When it became ready; a stop that EC2 refused for good only leads back to that.
 fn earned_at(machine: &Machine) -> Option<Timestamp> {
-    let two = machine.timeline.windows(2).rev();
-    let mut earned =
-        two.filter(|two| two[1].phase == Status::Ready && two[0].phase != Status::Stopping);
-    earned.next().map(|two| two[1].at)
+    let mut ready = machine
+        .timeline
+        .iter()
+        .rev()
+        .filter(|entry| entry.phase == Status::Ready);
+    // Refused for the state it was in, it was on its way to another one, and was not what it was before.
+    let is_return = |detail: &str| {
+        detail.starts_with("not stopped") && !detail.contains("IncorrectInstanceState")
+    };
+    ready
+        .find(|entry| !is_return(&entry.detail))
+        .map(|entry| entry.at)
 }
 
 /// What the records say is what EC2 has: nothing went by unnoticed.
