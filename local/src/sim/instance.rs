@@ -95,6 +95,15 @@ pub(super) struct Habits {
     pub(super) status_checks: Option<Duration>,
 }
 
+/// How a machine behaved until it was started again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Before {
+    /// When it was started.
+    pub(super) until: Timestamp,
+    pub(super) habits: Habits,
+    pub(super) was_registered: bool,
+}
+
 /// Whether the agent answers Systems Manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ping {
@@ -146,6 +155,9 @@ pub(super) struct Instance {
     /// Its agent had registered before it was started last.
     #[serde(default)]
     pub(super) was_registered: bool,
+    /// What held before it was started again: what has happened does not change with it.
+    #[serde(default)]
+    pub(super) before: Vec<Before>,
     /// How often it was started; each time brings another public address.
     pub(super) boots: u32,
     pub(super) interrupted_at: Option<Timestamp>,
@@ -205,7 +217,12 @@ impl Instance {
         if self.state(now) == State::Terminated {
             return None;
         }
-        let delay = self.habits.registration;
+        let before = self.before.iter().find(|before| now < before.until);
+        let (habits, was_registered) = before
+            .map_or((self.habits, self.was_registered), |before| {
+                (before.habits, before.was_registered)
+            });
+        let delay = habits.registration;
         let registered_by = |since, by| delay.is_some_and(|delay| after(since, delay) <= by);
         if self
             .running_since(now)
@@ -219,7 +236,7 @@ impl Instance {
             .rposition(|t| t.state == State::Pending && t.at <= now)
             .unwrap_or(0);
         let this_time = self.timeline.iter().skip(since_boot);
-        let registered_before = self.was_registered
+        let registered_before = was_registered
             || this_time.clone().zip(this_time.skip(1)).any(|(from, to)| {
                 from.state == State::Running && to.at <= now && registered_by(from.at, to.at)
             });

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::after;
 use super::config::SimConfig;
-use super::instance::{Habits, Instance, Reason, State, Transition};
+use super::instance::{Before, Habits, Instance, Reason, State, Transition};
 
 /// The reason of an end that a caller asked for.
 pub(super) const USER_SHUTDOWN: &str = "Client.UserInitiatedShutdown";
@@ -56,7 +56,13 @@ pub(super) fn start(
     now: Timestamp,
     wall: Timestamp,
 ) {
-    instance.was_registered = instance.ping(now).is_some();
+    let was_registered = instance.ping(now).is_some();
+    instance.before.push(Before {
+        until: now,
+        habits: instance.habits,
+        was_registered: instance.was_registered,
+    });
+    instance.was_registered = was_registered;
     instance.habits = habits;
     let first = transition(now, State::Pending, Some(plain("pending")));
     let then = match boot {

@@ -74,6 +74,7 @@ fn instance(
         timeline: lifecycle::launched(call.now, &boot),
         habits: habits(call.faults, call.config, &spec, &target),
         was_registered: false,
+        before: Vec::new(),
         boots: 0,
         interrupted_at: None,
         interrupted_because: None,
