@@ -228,7 +228,7 @@ impl Provision {
         }
         let now = self.clock.now();
         let offer = plan.offer.clone();
-        let tried = Tried::new(offer, &failure.code, FailOver::Elsewhere, code, now);
+        let tried = Tried::new(offer, &failure.code, FailOver::Elsewhere, code, now).after_launch();
         if self.try_elsewhere(machine, tried).await? {
             Ok(ELSEWHERE)
         } else {

@@ -10,10 +10,10 @@ use crate::{
     guard::GuardRails,
     image::ImageFacts,
     launch::{InstanceType, SubnetId},
-    machine::LaunchSpec,
+    machine::{LaunchSpec, Machine},
     offer::{self, Offer, Places, Tried},
     plan::{ImageChoice, LaunchDefaults, LaunchPlan, TemplateFacts},
-    status::{Architecture, Market, OnFailure, Status, VolumeType},
+    status::{Architecture, Desired, Market, OnFailure, Status, VolumeType},
     test_machines::{self, at},
 };
 
@@ -352,8 +352,8 @@ fn what_was_refused_is_not_tried_again_and_the_end_says_what_was_tried() {
     assert!(failure.message.contains("t3.medium spot"), "{failure}");
 }
 
-#[test]
-fn a_machine_that_ec2_refused_everywhere_is_over_at_once() {
+/// A machine whose only offer was refused.
+fn refused_everywhere(after_launch: bool) -> Machine {
     let mut machine = test_machines::machine(true, OnFailure::Terminate);
     machine.launch_requested(at(1));
     let offer = Offer {
@@ -370,11 +370,31 @@ fn a_machine_that_ec2_refused_everywhere_is_over_at_once() {
         code,
         at(2),
     );
+    let tried = if after_launch {
+        tried.after_launch()
+    } else {
+        tried
+    };
     assert!(machine.refused(tried, at(2)));
     let failure = offer::next(Vec::new(), &machine.tried).expect_err("exhausted");
     machine.fail(failure, at(3));
+    machine
+}
+
+#[test]
+fn a_machine_that_ec2_refused_everywhere_is_over_at_once() {
+    let machine = refused_everywhere(false);
     assert_eq!(
         (machine.status, machine.closed_at),
         (Status::Failed, Some(at(3)))
+    );
+}
+
+#[test]
+fn one_whose_instance_ec2_ended_again_is_over_when_that_is_gone() {
+    let machine = refused_everywhere(true);
+    assert_eq!(
+        (machine.status, machine.desired, machine.closed_at),
+        (Status::Failed, Desired::Terminated, None)
     );
 }

@@ -58,8 +58,8 @@ impl Machine {
         }
     }
 
-    /// EC2 refused the current attempt, and certainly launched nothing for it: there is another one, with
-    /// another plan. False when there have been too many.
+    /// EC2 refused the current attempt, and launched nothing for it or ended that again: there is another one,
+    /// with another plan. False when there have been too many.
     pub fn refused(&mut self, tried: Tried, now: Timestamp) -> bool {
         if self.status != Status::WaitingForInstance || self.attempt >= MAX_ATTEMPTS {
             return false;
@@ -73,6 +73,11 @@ impl Machine {
         self.instance = None;
         self.enter(Status::WaitingForInstance, detail, now);
         true
+    }
+
+    /// EC2 may have an instance of this machine: of this attempt, or of one that was launched and refused afterwards.
+    pub fn may_have_instance(&self) -> bool {
+        self.launch_requested_at.is_some() || self.tried.iter().any(|tried| tried.launched)
     }
 
     /// The instance was launched and ended at once because EC2 had no capacity after all: as if refused.

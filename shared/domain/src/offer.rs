@@ -60,6 +60,9 @@ pub struct Tried {
     /// It refuses in this market everywhere.
     #[serde(default)]
     pub whole_market: bool,
+    /// EC2 had launched an instance, and ended it for lack of room: it may be shutting down still.
+    #[serde(default)]
+    pub launched: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -82,8 +85,16 @@ impl Tried {
             code: code.to_owned(),
             failure: failure.as_str().to_owned(),
             whole_market: fail_over == FailOver::OtherMarket,
+            launched: false,
             at,
         }
+    }
+
+    /// EC2 refused it only after it had launched an instance.
+    #[must_use]
+    pub fn after_launch(mut self) -> Self {
+        self.launched = true;
+        self
     }
 
     fn excludes(&self, offer: &Offer) -> bool {

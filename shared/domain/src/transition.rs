@@ -264,7 +264,7 @@ impl Machine {
             if self.cycle > 1 {
                 return Next::Failed;
             }
-            if self.launch_requested_at.is_none() {
+            if !self.may_have_instance() {
                 self.desired = Desired::Terminated;
                 self.instance_gone(now);
             } else if self.on_failure == OnFailure::Keep && self.instance_id.is_some() {
@@ -285,7 +285,7 @@ impl Machine {
         }
         self.desired = Desired::Terminated;
         self.enter(Status::Terminating, reason, now);
-        if self.launch_requested_at.is_none() {
+        if !self.may_have_instance() {
             self.instance_gone(now);
         }
     }
