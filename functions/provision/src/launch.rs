@@ -95,7 +95,6 @@ impl Provision {
         let basis = spec.basis(template, &self.defaults)?;
         let offer = self.offer(machine, &basis, template).await?;
         let image = self.image(&basis, &offer).await?;
-        let now = self.clock.now();
         let plan = LaunchPlan::new(
             spec,
             &basis,
@@ -103,7 +102,6 @@ impl Provision {
             template,
             image.as_ref(),
             &self.defaults,
-            now,
         )?;
         Ok(plan)
     }

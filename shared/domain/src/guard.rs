@@ -53,7 +53,10 @@ pub struct Violation {
 impl GuardRails {
     /// Some rule is about what a launch template may decide.
     pub fn concern_templates(&self) -> bool {
-        !self.instance_types.is_empty() || !self.amis.is_empty() || self.max_volume_gib.is_some()
+        !self.instance_types.is_empty()
+            || !self.amis.is_empty()
+            || !self.markets.is_empty()
+            || self.max_volume_gib.is_some()
     }
 
     /// Checks what is known of a machine.

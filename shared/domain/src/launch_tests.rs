@@ -92,7 +92,7 @@ fn plan(
     let basis = spec.basis(template, defaults)?;
     let offers = offer::offers(spec, &basis, template, defaults, &zones());
     let offer = offer::next(offers, &[])?;
-    LaunchPlan::new(spec, &basis, offer, template, Some(image), defaults, NOW)
+    LaunchPlan::new(spec, &basis, offer, template, Some(image), defaults)
 }
 
 #[test]
@@ -252,6 +252,29 @@ fn the_guard_rails_hold_for_what_is_launched() {
     )
     .expect_err("the template's type is not allowed");
     assert_eq!(failure.code, "guard_rail");
+}
+
+#[test]
+fn a_template_that_asks_for_spot_by_itself_is_held_to_the_allowed_markets() {
+    let rails = GuardRails {
+        markets: vec![Market::OnDemand],
+        ..GuardRails::default()
+    };
+    assert!(rails.concern_templates());
+    let defaults = LaunchDefaults {
+        guard_rails: rails,
+        ..defaults()
+    };
+    let plan = |is_spot| {
+        let template = TemplateFacts {
+            is_spot,
+            ..template()
+        };
+        let (spec, image) = (LaunchSpec::default(), image(Architecture::X86, 8));
+        plan(&spec, Some(&template), &image, &defaults).map_err(|failure| failure.code)
+    };
+    assert!(plan(false).is_ok());
+    assert_eq!(plan(true).unwrap_err(), "guard_rail");
 }
 
 #[test]

@@ -5,7 +5,6 @@
 //! Precedence: what the request names; then its launch template, or else the deployment's; then the
 //! deployment's defaults: newest image, first default type of the architecture, 20 GiB gp3.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -114,8 +113,6 @@ pub struct LaunchPlan {
     /// Who may log in, by the image's family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_user: Option<String>,
-    /// When it was made.
-    pub planned_at: Timestamp,
 }
 
 /// AMI and type of a machine, as far as request and template settle them.
@@ -309,7 +306,6 @@ impl LaunchPlan {
         template: Option<&TemplateFacts>,
         image: Option<&ImageFacts>,
         defaults: &LaunchDefaults,
-        now: Timestamp,
     ) -> Result<Self, Failure> {
         let instance_type = offer.instance_type.clone();
         if let (Some(image), Some(instance_type)) = (image, &instance_type) {
@@ -320,12 +316,17 @@ impl LaunchPlan {
             .as_ref()
             .map(|root| root.gib)
             .or(template.and_then(|template| template.volume_gib));
+        // A template that asks for spot by itself gets it, whatever the offer says.
+        let market = match template {
+            Some(template) if template.is_spot => Market::Spot,
+            _ => offer.market,
+        };
         defaults
             .guard_rails
             .check(&Wanted {
                 instance_type: instance_type.as_ref(),
                 ami: image.map(|image| &image.id),
-                market: Some(offer.market),
+                market: Some(market),
                 volume_gib,
                 ttl_minutes: None,
             })
@@ -347,7 +348,6 @@ impl LaunchPlan {
             instance_profile: defaults.instance_profile.clone().filter(|_| !has_template),
             require_imds_v2: template.is_none_or(|template| !template.requires_imds_v2),
             login_user: image.and_then(ImageFacts::login_user).map(str::to_owned),
-            planned_at: now,
             offer,
         })
     }

@@ -16,14 +16,9 @@ use super::{UNKNOWN, action, launched, machine, plan};
 async fn a_launch_repeated_answers_the_same_instance() {
     let world = World::start(Settings::default()).await;
     let machine = machine(&world);
-    let first = world.compute.launch(&machine, &plan(&world)).await.unwrap();
+    let first = world.compute.launch(&machine, &plan()).await.unwrap();
     assert_eq!(
-        world
-            .compute
-            .launch(&machine, &plan(&world))
-            .await
-            .unwrap()
-            .id,
+        world.compute.launch(&machine, &plan()).await.unwrap().id,
         first.id
     );
     assert_eq!(world.sim.state().launched, 1);
@@ -32,14 +27,14 @@ async fn a_launch_repeated_answers_the_same_instance() {
     assert_ne!(
         world
             .compute
-            .launch(&second_attempt, &plan(&world))
+            .launch(&second_attempt, &plan())
             .await
             .unwrap()
             .id,
         first.id
     );
     // The same token with other parameters is a mistake of ours, and EC2 says so.
-    let mut changed = plan(&world);
+    let mut changed = plan();
     changed.instance_type = "t3.large".parse().ok();
     let error = world.compute.launch(&machine, &changed).await.unwrap_err();
     assert!(error.is("IdempotentParameterMismatch"), "{error}");
@@ -53,7 +48,7 @@ async fn a_launch_whose_answer_is_lost_launches_once() {
         times: 2,
         ..CallFault::new("", &run, Trouble::Lost)
     });
-    let (machine, plan) = (machine(&world), plan(&world));
+    let (machine, plan) = (machine(&world), plan());
     let facts = Box::pin(world.invoke("test", || world.compute.launch(&machine, &plan)))
         .await
         .unwrap()
@@ -72,12 +67,7 @@ async fn a_launch_whose_answer_is_lost_launches_once() {
 async fn an_instance_is_described_as_soon_as_ec2_shows_it() {
     let world = World::start(Settings::default().lagging(20)).await;
     let machine = machine(&world);
-    let id = world
-        .compute
-        .launch(&machine, &plan(&world))
-        .await
-        .unwrap()
-        .id;
+    let id = world.compute.launch(&machine, &plan()).await.unwrap().id;
     assert_eq!(world.compute.describe(&id).await.unwrap(), None);
     assert!(world.compute.find(&machine.id).await.unwrap().is_empty());
     assert!(!world.compute.status_checks_passed(&id).await.unwrap());
@@ -101,14 +91,11 @@ async fn an_instance_is_described_as_soon_as_ec2_shows_it() {
 async fn a_listing_has_all_pages_and_no_other_deployments() {
     let world = World::start(Settings::default()).await;
     let stranger = haulout_aws::compute::Compute::new(world.sdk_config(), "another");
-    stranger
-        .launch(&machine(&world), &plan(&world))
-        .await
-        .unwrap();
+    stranger.launch(&machine(&world), &plan()).await.unwrap();
     let mut ours = Vec::new();
     for _ in 0..12 {
         let machine = machine(&world);
-        let facts = world.compute.launch(&machine, &plan(&world)).await.unwrap();
+        let facts = world.compute.launch(&machine, &plan()).await.unwrap();
         ours.push((machine.id, facts.id));
     }
     let (mut listed, mut listing) = (Vec::new(), world.compute.listing());

@@ -49,7 +49,7 @@ fn machine(world: &World) -> Machine {
 }
 
 async fn launched(world: &World) -> InstanceId {
-    let plan = plan(world);
+    let plan = plan();
     world
         .compute
         .launch(&machine(world), &plan)
@@ -59,7 +59,7 @@ async fn launched(world: &World) -> InstanceId {
 }
 
 /// What the launch template says, on demand, wherever EC2 likes.
-fn plan(world: &World) -> LaunchPlan {
+fn plan() -> LaunchPlan {
     LaunchPlan {
         template: LAUNCH_TEMPLATE_ID.parse().ok().map(|id| (id, 1)),
         ami: None,
@@ -76,7 +76,6 @@ fn plan(world: &World) -> LaunchPlan {
         instance_profile: None,
         require_imds_v2: false,
         login_user: None,
-        planned_at: world.clock.now(),
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use haulout_domain::{machine::Machine, offer::Offer, plan::LaunchPlan, status::Status};
 use haulout_local::sim::LAUNCH_TEMPLATE_ID;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::support::Machines;
@@ -14,7 +13,7 @@ impl Machines {
     pub(super) async fn ready(&self, body: &Value) -> Machine {
         let machine = self.create(body).await;
         let now = self.world.clock.now();
-        let plan = plan(&machine, now);
+        let plan = plan(&machine);
         let facts = self.world.compute.launch(&machine, &plan).await.unwrap();
         let machine = self
             .change(&machine, |machine| {
@@ -68,7 +67,7 @@ impl Machines {
 }
 
 /// A plan that launches from the simulator's template.
-fn plan(machine: &Machine, now: Timestamp) -> LaunchPlan {
+fn plan(machine: &Machine) -> LaunchPlan {
     LaunchPlan {
         template: Some((LAUNCH_TEMPLATE_ID.parse().unwrap(), 1)),
         ami: None,
@@ -85,6 +84,5 @@ fn plan(machine: &Machine, now: Timestamp) -> LaunchPlan {
         instance_profile: None,
         require_imds_v2: false,
         login_user: Some("ec2-user".to_owned()),
-        planned_at: now,
     }
 }
