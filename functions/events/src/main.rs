@@ -35,7 +35,10 @@ async fn serve() -> Result<(), Error> {
     };
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         let span = tracing::info_span!("event", request_id = event.context.request_id);
-        handle(events, event.payload).instrument(span).await
+        // Boxed: the layout of all that may follow in one future is deeper than the compiler follows.
+        Box::pin(handle(events, event.payload))
+            .instrument(span)
+            .await
     }))
     .await
 }
