@@ -1,19 +1,20 @@
-//! The HTTP client of all SDK clients in the test world: it brings each request to the service it is for (in this
-//! process, or to the simulator over loopback) and lets go wrong what is to go wrong.
+//! The HTTP client of all SDK clients in the test world: it brings each request to the service it is for, all in this
+//! process, and lets go wrong what is to go wrong.
 
 use std::{fmt, io, sync::Arc};
 
-use aws_smithy_http_client::Builder;
 use aws_smithy_runtime_api::client::{
     http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-        SharedHttpConnector,
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
     },
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+use aws_smithy_types::body::SdkBody;
 use haulout_local::sim;
+use http_body_util::BodyExt as _;
+use hyper::body::Bytes;
 
 use crate::{
     call::{Action, Service, answer},
@@ -34,7 +35,7 @@ pub struct Wire {
     /// SNS.
     pub sns: Sns,
     /// EC2, Systems Manager and CloudWatch.
-    pub sim_url: String,
+    pub sim: sim::Door,
     /// What goes wrong.
     pub faults: Faults,
     /// Who goes first.
@@ -53,7 +54,6 @@ impl fmt::Debug for Wire {
 #[derive(Debug)]
 pub struct WireClient {
     wire: Arc<Wire>,
-    loopback: SharedHttpClient,
 }
 
 impl WireClient {
@@ -61,7 +61,6 @@ impl WireClient {
     pub fn new(wire: Wire) -> Self {
         Self {
             wire: Arc::new(wire),
-            loopback: Builder::new().build_http(),
         }
     }
 }
@@ -69,14 +68,12 @@ impl WireClient {
 impl HttpClient for WireClient {
     fn http_connector(
         &self,
-        _: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
         // No timeouts: where waits take no time, each would strike at once.
-        let settings = &HttpConnectorSettings::builder().build();
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(WireConnector {
             wire: Arc::clone(&self.wire),
-            loopback: self.loopback.http_connector(settings, components),
         })
     }
 }
@@ -84,7 +81,6 @@ impl HttpClient for WireClient {
 #[derive(Debug, Clone)]
 struct WireConnector {
     wire: Arc<Wire>,
-    loopback: SharedHttpConnector,
 }
 
 impl HttpConnector for WireConnector {
@@ -128,7 +124,7 @@ impl WireConnector {
     async fn perform(
         &self,
         action: &Action,
-        mut request: HttpRequest,
+        request: HttpRequest,
     ) -> Result<HttpResponse, ConnectorError> {
         const JSON: &str = "application/x-amz-json-1.0";
         let wire = &self.wire;
@@ -149,18 +145,23 @@ impl WireConnector {
                 Ok(answer(status, "text/xml", body))
             }
             Service::Ec2 | Service::Ssm | Service::CloudWatch => {
-                let path = match action.service {
-                    Service::CloudWatch => request
-                        .uri()
-                        .split_once("aws.test")
-                        .map_or("/", |(_, path)| path),
-                    _ => "/",
-                };
-                let url = format!("{}{path}", wire.sim_url);
-                request
-                    .set_uri(url)
+                let request = request
+                    .try_into_http1x()
                     .map_err(|error| ConnectorError::user(error.into()))?;
-                self.loopback.call(request).await
+                let (head, body) = request.into_parts();
+                let body = Bytes::copy_from_slice(body.bytes().unwrap_or_default());
+                let Some(answer) = wire.sim.call(&head, &body).await else {
+                    let closed = io::Error::new(
+                        io::ErrorKind::ConnectionReset,
+                        "the simulator closed the connection",
+                    );
+                    return Err(ConnectorError::io(closed.into()));
+                };
+                let (head, body) = answer.into_parts();
+                // In memory, there is nothing that could fail.
+                let body = body.collect().await.unwrap_or_default().to_bytes();
+                HttpResponse::try_from(http::Response::from_parts(head, SdkBody::from(body)))
+                    .map_err(|error| ConnectorError::other(error.into(), None))
             }
         }
     }

@@ -120,7 +120,7 @@ impl World {
             dynamo: dynamo.clone(),
             stepfunctions: stepfunctions.clone(),
             sns: sns.clone(),
-            sim_url: sim.url(),
+            sim: sim.door(),
             faults: faults.clone(),
             gate: gate.clone(),
             clock: clock.clone(),

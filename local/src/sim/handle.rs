@@ -15,6 +15,7 @@ use super::error::{InterruptError, SimError};
 use super::events::{self, Event, EventStream};
 use super::exec::{Executor, kill_machines, prepare_machines_dir};
 use super::fault::{Fault, FaultError};
+use super::http::Door;
 use super::image::Image;
 use super::lifecycle::Interruption;
 use super::limits::{Capacity, Limits, SpotPrice};
@@ -145,6 +146,11 @@ impl SimHandle {
     /// Its address: the endpoint of EC2 and Systems Manager.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A way to it that needs no socket.
+    pub fn door(&self) -> Door {
+        Door::new(&self.shared)
     }
 
     /// The clock its machines live by.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{HOST, ORIGIN};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -87,10 +88,35 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Answ
             ));
         }
     };
-    if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
-        return Ok(admin::answer(shared, &head.method, path, &body).await);
+    respond(shared, &head, &body).await
+}
+
+/// A way to the simulator that needs no socket, for callers in its process. Cheap to clone.
+#[derive(Clone)]
+pub struct Door(Arc<Shared>);
+
+impl Door {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self(Arc::clone(shared))
     }
-    match route(head.uri.path(), &head.headers, &body) {
+
+    /// Answers a request as the port does; `None` where the port would close the connection without an answer.
+    pub async fn call(&self, head: &Parts, body: &Bytes) -> Option<Response<Full<Bytes>>> {
+        respond(&self.0, head, body).await.ok()
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+async fn respond(shared: &Arc<Shared>, head: &Parts, body: &Bytes) -> Result<Answer, Lost> {
+    if let Some(path) = head.uri.path().strip_prefix("/_sim/") {
+        return Ok(admin::answer(shared, &head.method, path, body).await);
+    }
+    match route(head.uri.path(), &head.headers, body) {
         Ok(Routed::Ec2 { action, params }) => {
             let result = || perform_ec2(shared, &action, &params);
             with_faults(

@@ -46,6 +46,7 @@ pub use events::{Event, EventKind, EventStream};
 pub use exec::{Executor, Script, ScriptedCommand, ScriptedOutcome};
 pub use fault::{Fault, FaultError, Match};
 pub use handle::{Sim, SimHandle};
+pub use http::Door;
 pub use image::Image;
 pub use lifecycle::Interruption;
 pub use limits::{Capacity, Market, Price, PriceError, SpotPrice};
