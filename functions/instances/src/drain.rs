@@ -127,28 +127,20 @@ impl Instances {
     /// Counted record by record, because somebody deletes a stack when it is 0; the sweep's count is a minute old.
     async fn machines_left(&self) -> Result<u64, Problem> {
         let now = self.clock.now();
-        let mut left = 0;
-        let mut pages = 0;
-        for status in open() {
-            let mut after = None;
-            loop {
-                if pages == MAX_PAGES {
-                    return Ok(self.counted().await?.max(left));
-                }
-                pages += 1;
-                let page = self
-                    .store
-                    .sweep_page(status, after.as_ref(), now)
-                    .await
-                    .map_err(refusal::store)?;
-                left += page.machines.iter().filter(|it| is_left(it)).count() as u64;
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+        let (mut left, mut after) = (0, None);
+        for _ in 0..MAX_PAGES {
+            let page = self
+                .store
+                .sweep_page(after.as_ref(), now)
+                .await
+                .map_err(refusal::store)?;
+            left += page.machines.iter().filter(|it| is_left(it)).count() as u64;
+            after = page.next;
+            if after.is_none() {
+                return Ok(left);
             }
         }
-        Ok(left)
+        Ok(self.counted().await?.max(left))
     }
 
     async fn counted(&self) -> Result<u64, Problem> {
@@ -159,18 +151,9 @@ impl Instances {
                 source: None,
             })
         };
-        Ok(open().map(all).sum())
+        let open = |status: &&Status| **status != Status::Terminated;
+        Ok(Status::ALL.iter().filter(open).copied().map(all).sum())
     }
-}
-
-/// The statuses of machines that may not have ended. `terminating` is read last: machines that get there while the
-/// others are read would be missed otherwise.
-fn open() -> impl Iterator<Item = Status> {
-    let last = [Status::Terminating];
-    let ended = [Status::Terminated];
-    let all = Status::ALL.iter().copied();
-    all.filter(move |status| !last.contains(status) && !ended.contains(status))
-        .chain(last)
 }
 
 fn is_left(machine: &Machine) -> bool {

@@ -138,7 +138,7 @@ impl Provision {
     ) -> Result<Option<(Machine, T)>, StepError> {
         let changed = self
             .store
-            .update(&machine.id, |current| {
+            .update_read(machine, |current| {
                 let is_same = (current.attempt, current.cycle) == (machine.attempt, machine.cycle);
                 is_same.then(|| change(current))
             })

@@ -3,7 +3,7 @@
 use haulout_aws::{
     compute::Listed,
     orders::{Hands, Trouble},
-    store::Page,
+    store::{Counts, Page},
     telemetry::error_chain,
 };
 use haulout_domain::{
@@ -19,21 +19,6 @@ use crate::{Refresh, RefreshEvent, Report, SweepError, seen::Seen};
 /// How many groups a page of EC2's listing of them holds.
 const GROUPS_A_PAGE: usize = 1_000;
 
-/// The statuses a pass looks at: all in which something may exist. A machine goes from a later one to an earlier one
-/// by what a pass does, so that it is seldom looked at twice; both that and being missed does no harm.
-const OPEN: [Status; 10] = [
-    Status::Terminating,
-    Status::Failed,
-    Status::Interrupted,
-    Status::Starting,
-    Status::Stopped,
-    Status::Stopping,
-    Status::FetchingBlob,
-    Status::WaitingForSsm,
-    Status::WaitingForInstance,
-    Status::Ready,
-];
-
 impl Refresh {
     /// Does what the event asks for.
     pub async fn run(&self, event: &RefreshEvent) -> Result<Report, SweepError> {
@@ -41,7 +26,7 @@ impl Refresh {
         match event {
             RefreshEvent::Schedule => {
                 Box::pin(pass.everything()).await?;
-                self.store.recount(self.clock.now()).await?;
+                self.store.keep_counts(&pass.counts).await?;
             }
             RefreshEvent::DryRun => Box::pin(pass.everything()).await?,
             RefreshEvent::ExecutionEnded(Some(id)) => Box::pin(pass.one(id)).await?,
@@ -58,6 +43,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) refresh: &'a Refresh,
     pub(crate) hands: Hands,
     pub(crate) report: Report,
+    /// The records seen, as the pass leaves them.
+    counts: Counts,
     /// To terminate, of all machines looked at.
     pub(crate) doomed: Vec<InstanceId>,
     /// To stop.
@@ -81,6 +68,7 @@ impl<'a> Pass<'a> {
                 dry_run,
                 ..Report::default()
             },
+            counts: Counts::default(),
             doomed: Vec::new(),
             to_stop: Vec::new(),
             with_group: Vec::new(),
@@ -94,23 +82,23 @@ impl<'a> Pass<'a> {
     async fn everything(&mut self) -> Result<(), SweepError> {
         let mut seen = self.list().await?;
         self.is_draining = self.refresh.store.drain().await?.is_some();
-        for status in OPEN {
-            let mut after: Option<MachineId> = None;
-            loop {
-                let now = self.refresh.clock.now();
-                let Page { machines, next } = self
-                    .refresh
-                    .store
-                    .sweep_page(status, after.as_ref(), now)
-                    .await?;
-                for machine in machines.iter().filter(|it| it.closed_at.is_none()) {
+        let mut after: Option<MachineId> = None;
+        loop {
+            let now = self.refresh.clock.now();
+            let Page { machines, next } =
+                self.refresh.store.sweep_page(after.as_ref(), now).await?;
+            for machine in &machines {
+                let status = if machine.closed_at.is_none() {
                     let listed = seen.of(machine);
-                    self.look_at(machine, &listed, false).await;
-                }
-                match next {
-                    Some(next) => after = Some(next),
-                    None => break,
-                }
+                    self.look_at(machine, &listed, false).await
+                } else {
+                    machine.status
+                };
+                self.counts.add(status, machine.source);
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
             }
         }
         self.act().await;
@@ -157,11 +145,15 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Trouble with one machine must not keep the pass from the others.
-    async fn look_at(&mut self, machine: &Machine, listed: &[Listed], at_once: bool) {
+    /// Looks at a machine; answers the status it then has. Trouble with one must not keep the pass from the others.
+    async fn look_at(&mut self, machine: &Machine, listed: &[Listed], at_once: bool) -> Status {
         self.report.looked_at += 1;
-        if let Err(trouble) = Box::pin(self.sweep(machine, listed, at_once)).await {
-            self.fail(&machine.id, &trouble);
+        match Box::pin(self.sweep(machine, listed, at_once)).await {
+            Ok(status) => status,
+            Err(trouble) => {
+                self.fail(&machine.id, &trouble);
+                machine.status
+            }
         }
     }
 
@@ -177,7 +169,7 @@ impl<'a> Pass<'a> {
         machine: &Machine,
         listed: &[Listed],
         at_once: bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Status, Trouble> {
         let now = self.refresh.clock.now();
         let is_due = machine.needs_execution(now) || (at_once && machine.status.is_provisioning());
         if is_due && !self.is_draining {
@@ -191,11 +183,11 @@ impl<'a> Pass<'a> {
         let mut preview = machine.clone();
         let orders = decide(&mut preview, listed, is_draining, now);
         if preview == *machine && orders == Orders::default() {
-            return Ok(());
+            return Ok(machine.status);
         }
         if self.report.dry_run {
             self.foretell(machine, &preview, orders);
-            return Ok(());
+            return Ok(machine.status);
         }
         let decided = self
             .hands
@@ -204,7 +196,7 @@ impl<'a> Pass<'a> {
             })
             .await?;
         let Some((after, orders)) = decided else {
-            return Ok(());
+            return Ok(machine.status);
         };
         if after.status == Status::Starting && after.cycle > machine.cycle {
             self.hands.start_execution(&after).await?;
@@ -215,7 +207,7 @@ impl<'a> Pass<'a> {
             tracing::info!(machine_id = %machine.id, status = %after.status, "closed by the sweep");
         }
         self.take(&after.id, orders);
-        Ok(())
+        Ok(after.status)
     }
 
     /// Keeps a machine's orders for when all are known.

@@ -11,7 +11,6 @@ use haulout_tests::{
     verdict::broken_promises,
     world::World,
 };
-use http::Method;
 
 use super::{
     act::{Actor, TYPES, calm},
@@ -79,7 +78,7 @@ async fn end(world: &World, journal: &mut Journal) -> Vec<String> {
     calm(world);
     end_what_never_boots(world).await;
     world.lead_events_astray(None);
-    world.request(Method::DELETE, "/drain", None, None).await;
+    world.store.end_drain().await.unwrap();
     let mut broken = Vec::new();
     settle(world, journal, &mut broken).await;
     // What has come to rest stays there, unless its time is over.

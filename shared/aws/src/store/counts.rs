@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use haulout_domain::status::{Source, Status};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Filter, Store, StoreError, number, text};
-use crate::error::AwsError;
+use super::{Filter, Store, StoreError};
 
 const COUNTS: &str = "counts";
 
@@ -18,6 +16,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts a record.
+    pub fn add(&mut self, status: Status, source: Source) {
+        *self.records.entry(label(status, source)).or_default() += 1;
+    }
+
     /// How many match.
     pub fn total(&self, filter: Filter) -> u64 {
         Status::ALL
@@ -28,12 +31,6 @@ impl Counts {
             .filter_map(|(status, source)| self.records.get(&label(status, source)))
             .sum()
     }
-}
-
-/// What counting reads of a record.
-#[derive(Deserialize)]
-struct SourceOnly {
-    source: Source,
 }
 
 fn label(status: Status, source: Source) -> String {
@@ -48,44 +45,9 @@ impl Store {
         Ok(counts.unwrap_or_default())
     }
 
-    /// Counts the records anew and keeps the result.
-    pub async fn recount(&self, now: Timestamp) -> Result<Counts, StoreError> {
-        let mut counts = Counts::default();
-        for status in Status::ALL {
-            self.count(*status, now, &mut counts).await?;
-        }
-        self.put_control(COUNTS, serde_dynamo::to_item(&counts)?, None)
-            .await?;
-        Ok(counts)
-    }
-
-    /// Counts the records in a status, by their source. Each is read once, whatever the number of sources.
-    async fn count(
-        &self,
-        status: Status,
-        now: Timestamp,
-        counts: &mut Counts,
-    ) -> Result<(), StoreError> {
-        let mut sources = self
-            .client
-            .query()
-            .table_name(&self.machines)
-            .index_name("by_status")
-            .projection_expression("#source")
-            .key_condition_expression("#status = :status")
-            .filter_expression("attribute_not_exists(purge_at) OR purge_at > :now")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#source", "source")
-            .expression_attribute_values(":status", text(status.as_str()))
-            .expression_attribute_values(":now", number(now.as_second()))
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(item) = sources.next().await {
-            let item = item.map_err(|error| AwsError::new("Query", error))?;
-            let SourceOnly { source } = serde_dynamo::from_item(item)?;
-            *counts.records.entry(label(status, source)).or_default() += 1;
-        }
-        Ok(())
+    /// Keeps what a sweep counted.
+    pub async fn keep_counts(&self, counts: &Counts) -> Result<(), StoreError> {
+        self.put_control(COUNTS, serde_dynamo::to_item(counts)?, None)
+            .await
     }
 }

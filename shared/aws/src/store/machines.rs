@@ -74,21 +74,44 @@ impl Store {
     pub async fn update<T>(
         &self,
         id: &MachineId,
+        change: impl FnMut(&mut Machine) -> T,
+    ) -> Result<Option<(Machine, T)>, StoreError> {
+        self.update_known(id, None, change).await
+    }
+
+    /// As [`Self::update`], for whoever has just read the record: it is read again only if it has changed since.
+    pub async fn update_read<T>(
+        &self,
+        read: &Machine,
+        change: impl FnMut(&mut Machine) -> T,
+    ) -> Result<Option<(Machine, T)>, StoreError> {
+        self.update_known(&read.id, Some(read.clone()), change)
+            .await
+    }
+
+    async fn update_known<T>(
+        &self,
+        id: &MachineId,
+        mut known: Option<Machine>,
         mut change: impl FnMut(&mut Machine) -> T,
     ) -> Result<Option<(Machine, T)>, StoreError> {
         let mut tried: Vec<(AttributeValue, Machine, T)> = Vec::new();
         for tries in 1..=TRIES {
-            let Some(item) = self.stored(id).await? else {
-                return Ok(None);
+            let before = if let Some(known) = known.take() {
+                known
+            } else {
+                let Some(item) = self.stored(id).await? else {
+                    return Ok(None);
+                };
+                // A write whose answer was lost, and whose repetition was then refused, is ours after all. Its content
+                // would not tell: somebody else may have made the same change.
+                let is_ours = |(write, ..): &(AttributeValue, _, _)| item.get(WRITE) == Some(write);
+                if let Some(at) = tried.iter().position(is_ours) {
+                    let (_, ours, said) = tried.swap_remove(at);
+                    return Ok(Some((ours, said)));
+                }
+                serde_dynamo::from_item(item)?
             };
-            // A write whose answer was lost, and whose repetition was then refused, is ours after all. Its content
-            // would not tell: somebody else may have made the same change.
-            let is_ours = |(write, ..): &(AttributeValue, _, _)| item.get(WRITE) == Some(write);
-            if let Some(at) = tried.iter().position(is_ours) {
-                let (_, ours, said) = tried.swap_remove(at);
-                return Ok(Some((ours, said)));
-            }
-            let before: Machine = serde_dynamo::from_item(item)?;
             let mut after = before.clone();
             let said = change(&mut after);
             if after.closed_at.is_some() {
