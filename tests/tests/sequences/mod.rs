@@ -35,8 +35,8 @@ const SEED: &str = "HAULOUT_SEED";
 /// Environment variable: more sequences than usual.
 const COUNT: &str = "HAULOUT_SEQUENCES";
 
-/// Sequences, unless more are asked for: each takes about half a second of a processor.
-const USUAL_COUNT: u64 = 100;
+/// Sequences, unless more are asked for.
+const USUAL_COUNT: u64 = 2_000;
 /// Steps in each.
 const LENGTH: usize = 30;
 /// So many failed sequences are enough to look at.
