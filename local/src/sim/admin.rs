@@ -12,7 +12,7 @@ use super::error::InterruptError;
 use super::lifecycle::Interruption;
 use super::reply::{Answer, json_answer};
 use super::server::Shared;
-use super::{fault_body, lifecycle, snapshot};
+use super::{autoscaling, fault_body, lifecycle, snapshot};
 
 pub(super) async fn answer(
     shared: &Arc<Shared>,
@@ -22,7 +22,7 @@ pub(super) async fn answer(
 ) -> Answer {
     match (method, path) {
         (&Method::GET, "state") => {
-            let snapshot = snapshot::take(&shared.lock(), &shared.config);
+            let snapshot = snapshot::take(&shared.settled(), &shared.config);
             shown(StatusCode::OK, &snapshot)
         }
         (&Method::GET, "faults") => shown(
@@ -31,26 +31,26 @@ pub(super) async fn answer(
         ),
         (&Method::POST, "faults") => arm(shared, body),
         (&Method::DELETE, "faults") => {
-            shared.lock().faults.clear();
+            shared.settled().faults.clear();
             shown(StatusCode::OK, &json!({ "faults": [] }))
         }
         (&Method::PUT, "capacity") => set(
             body,
             "a list of zone, instance_type, market, limit",
             |rows| {
-                shared.lock().limits.capacity = rows;
+                shared.settled().limits.capacity = rows;
             },
         ),
         (&Method::PUT, "spot-prices") => {
             set(body, "a list of zone, instance_type, price", |rows| {
-                shared.lock().limits.spot_prices = rows;
+                shared.settled().limits.spot_prices = rows;
             })
         }
         (&Method::PUT, "spot-limit") => set(body, "a number of instances, or null", |limit| {
-            shared.lock().limits.spot_instances = limit;
+            shared.settled().limits.spot_instances = limit;
         }),
         (&Method::PUT, "addresses") => set(body, "an object of subnet ids and numbers", |rows| {
-            shared.lock().limits.addresses = rows;
+            shared.settled().limits.addresses = rows;
         }),
         (&Method::POST, _) if path.starts_with("interrupt/") => {
             let id = path.trim_start_matches("interrupt/");
@@ -90,7 +90,7 @@ pub(super) async fn answer(
 
 fn arm(shared: &Shared, body: &[u8]) -> Answer {
     let armed = fault_body::read(body).and_then(|fault| {
-        let mut state = shared.lock();
+        let mut state = shared.settled();
         state.faults.arm(fault)?;
         Ok(state.faults.list())
     });
@@ -127,7 +127,7 @@ pub(super) async fn interrupt(
 ) -> Result<(), InterruptError> {
     let now = shared.config.clock.now();
     {
-        let mut state = shared.lock();
+        let mut state = shared.settled();
         let world = &mut state.world;
         let unknown = || InterruptError::Unknown(instance_id.to_owned());
         let instance = world.instances.get_mut(instance_id).ok_or_else(unknown)?;
@@ -138,6 +138,7 @@ pub(super) async fn interrupt(
             return Err(InterruptError::NotRunning(instance_id.to_owned()));
         }
         lifecycle::interrupt(instance, because, now, &shared.config);
+        autoscaling::disturbed(world, instance_id);
         world.touch();
     }
     shared.announce();

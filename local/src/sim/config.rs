@@ -1,4 +1,4 @@
-//! What a simulator is started with: delays, lags, images, subnets, launch templates and capacity.
+//! What a simulator is started with: delays, lags, images, subnets, launch templates, groups and capacity.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +38,8 @@ pub struct SimConfig {
     pub interruption_notice: Duration,
     /// How long a terminated instance stays visible; EC2 keeps it about an hour.
     pub terminated_visible: Duration,
+    /// From when an Auto Scaling group misses instances to their launch.
+    pub asg_launch_delay: Duration,
     /// From SendCommand to the agent's start of the command.
     pub command_pickup_delay: Duration,
     /// From CancelCommand to `Cancelled`, for a command that runs ([`Executor::Scripted`] only).
@@ -62,6 +64,8 @@ pub struct SimConfig {
     pub instance_profiles: Vec<String>,
     /// Launch templates that exist from the start.
     pub launch_templates: Vec<LaunchTemplateSeed>,
+    /// Auto Scaling groups that exist from the start.
+    pub auto_scaling_groups: Vec<AutoScalingGroupSeed>,
     /// Limits by zone and type; what is not listed is unlimited.
     pub capacity: Vec<Capacity>,
 }
@@ -81,6 +85,7 @@ impl SimConfig {
             terminate_delay: Duration::from_secs(10),
             interruption_notice: Duration::from_mins(2),
             terminated_visible: Duration::from_hours(1),
+            asg_launch_delay: Duration::from_secs(2),
             command_pickup_delay: Duration::from_millis(300),
             cancel_delay: Duration::from_millis(500),
             describe_lag: Duration::ZERO,
@@ -93,6 +98,7 @@ impl SimConfig {
             key_names: vec!["haulout-local".into(), "my_ec2_keypair".into()],
             instance_profiles: vec!["haulout*".into()],
             launch_templates: vec![LaunchTemplateSeed::default()],
+            auto_scaling_groups: Vec::new(),
             capacity: Vec::new(),
         }
     }
@@ -153,4 +159,25 @@ impl Default for LaunchTemplateSeed {
                 .collect(),
         }
     }
+}
+
+/// An Auto Scaling group that exists from the start.
+#[derive(Clone, Debug, Default)]
+pub struct AutoScalingGroupSeed {
+    /// Its name.
+    pub name: String,
+    /// Its launch template, of which it uses the default version.
+    pub launch_template_id: String,
+    /// Its subnets; none stands for all there are.
+    pub subnets: Vec<String>,
+    /// The fewest instances it may have.
+    pub min: u32,
+    /// The most instances it may have.
+    pub max: u32,
+    /// How many it has.
+    pub desired: u32,
+    /// A scale-in does not take its new instances.
+    pub new_instances_protected: bool,
+    /// The names of the processes that are suspended, e.g. `ReplaceUnhealthy`.
+    pub suspended_processes: Vec<String>,
 }

@@ -51,6 +51,14 @@ pub enum SimError {
         #[source]
         source: std::io::Error,
     },
+    /// A seeded Auto Scaling group is not valid.
+    #[error("the Auto Scaling group {name} is not valid: {reason}")]
+    AutoScalingGroup {
+        /// Its name.
+        name: String,
+        /// What Auto Scaling would have said.
+        reason: String,
+    },
     /// A seeded launch template is not valid.
     #[error("the launch template {id} is not valid: {reason}")]
     LaunchTemplate {

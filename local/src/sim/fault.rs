@@ -9,7 +9,7 @@ use thiserror::Error;
 /// A fault to be armed. It strikes the next `times` requests (or machines) that it fits, then is spent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
-    /// `ec2`, `ssm`, `cloudwatch`, or `machine` for a machine's own behaviour.
+    /// `ec2`, `autoscaling`, `ssm`, `cloudwatch`, or `machine` for a machine's own behaviour.
     pub service: String,
     /// The action, e.g. `RunInstances`, or `*` for each; of a machine `boot`, `register`, `status` (at a launch or a
     /// start), `stop` or `command`.

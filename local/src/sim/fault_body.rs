@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::fault::{Fault, FaultError, Match};
-use super::{cloudwatch, ec2, ssm};
+use super::{autoscaling, cloudwatch, ec2, ssm};
 
 /// Machine actions, and the errors each may have.
 const MACHINE: [(&str, &[&str]); 5] = [
@@ -56,6 +56,13 @@ pub(super) fn check(fault: &Fault) -> Result<(), FaultError> {
             fault,
             &ec2::ACTIONS.iter().map(|a| a.name).collect::<Vec<_>>(),
         ),
+        "autoscaling" => check_call(
+            fault,
+            &autoscaling::ACTIONS
+                .iter()
+                .map(|a| a.name)
+                .collect::<Vec<_>>(),
+        ),
         "ssm" => check_call(
             fault,
             &ssm::ACTIONS.iter().map(|a| a.name).collect::<Vec<_>>(),
@@ -69,7 +76,9 @@ pub(super) fn check(fault: &Fault) -> Result<(), FaultError> {
         ),
         other => Err(wrong(
             "service",
-            format!("'{other}' is not simulated; known are ec2, ssm, cloudwatch, machine"),
+            format!(
+                "'{other}' is not simulated; known are ec2, autoscaling, ssm, cloudwatch, machine"
+            ),
         )),
     }
 }

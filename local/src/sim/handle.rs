@@ -24,7 +24,7 @@ use super::server::Shared;
 use super::snapshot::{self, Snapshot};
 use super::ssm::InvocationKey;
 use super::state::{State, World};
-use super::{admin, ec2, housekeeper, http};
+use super::{admin, autoscaling, ec2, housekeeper, http};
 
 /// The simulator.
 #[derive(Debug)]
@@ -113,6 +113,16 @@ fn load(config: &SimConfig) -> Result<(Option<Saver>, World, Vec<InvocationKey>)
             }
         })?;
     }
+    for seed in &config.auto_scaling_groups {
+        let (now, wall) = (config.clock.now(), config.clock.wall());
+        autoscaling::seed(&mut world, seed, config, now, wall).map_err(|error| {
+            SimError::AutoScalingGroup {
+                name: seed.name.clone(),
+                reason: error.message,
+            }
+        })?;
+    }
+    autoscaling::wake(&mut world);
     Ok((saver, world, to_begin))
 }
 
@@ -160,12 +170,12 @@ impl SimHandle {
 
     /// Everything at this instant.
     pub fn state(&self) -> Snapshot {
-        snapshot::take(&self.shared.lock(), &self.shared.config)
+        snapshot::take(&self.shared.settled(), &self.shared.config)
     }
 
     /// Arms a fault, behind those armed already.
     pub fn arm_fault(&self, fault: Fault) -> Result<(), FaultError> {
-        self.shared.lock().faults.arm(fault)
+        self.shared.settled().faults.arm(fault)
     }
 
     /// The faults that are armed, with how often each still strikes.
@@ -175,33 +185,33 @@ impl SimHandle {
 
     /// Disarms all faults.
     pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+        self.shared.settled().faults.clear();
     }
 
     /// Replaces the images, as when a new one is published.
     pub fn set_images(&self, images: Vec<Image>) {
-        self.shared.lock().images = images;
+        self.shared.settled().images = images;
     }
 
     /// Replaces the limits of capacity.
     pub fn set_capacity(&self, capacity: Vec<Capacity>) {
-        self.shared.lock().limits.capacity = capacity;
+        self.shared.settled().limits.capacity = capacity;
     }
 
     /// Lets a subnet have that many addresses, those taken by instances included; without this, it never runs out.
     pub fn set_addresses(&self, subnet_id: &str, addresses: u32) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.settled();
         state.limits.addresses.insert(subnet_id.into(), addresses);
     }
 
     /// Replaces the spot prices that are not the usual ones; of several that fit a zone and type the last holds.
     pub fn set_spot_prices(&self, prices: Vec<SpotPrice>) {
-        self.shared.lock().limits.spot_prices = prices;
+        self.shared.settled().limits.spot_prices = prices;
     }
 
     /// Limits the spot instances that there may be at once; `None` lifts the limit.
     pub fn set_spot_limit(&self, limit: Option<u32>) {
-        self.shared.lock().limits.spot_instances = limit;
+        self.shared.settled().limits.spot_instances = limit;
     }
 
     /// Gives a spot instance its notice, because EC2 needs the capacity.
@@ -221,13 +231,13 @@ impl SimHandle {
 
     /// Gives out the events due by `now` (simulated time) that were not given out yet, in order; none of the future.
     pub fn events_due(&self, now: Timestamp) -> Vec<Event> {
-        let world = &mut self.shared.lock().world;
+        let world = &mut self.shared.settled().world;
         events::take_due(world, &self.shared.config.clock, now)
     }
 
     /// When the next event is due (simulated time), as far as is known now.
     pub fn next_event(&self) -> Option<Timestamp> {
-        events::next(&self.shared.lock().world)
+        events::next(&self.shared.settled().world)
     }
 
     /// Events as they become due, for a clock that runs. Each is given out once, here or by

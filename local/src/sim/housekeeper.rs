@@ -1,10 +1,14 @@
-//! What happens to machines by the clock alone: processes end with the machine that ran them, files with its memory.
+//! What happens to machines by the clock alone: processes end with the machine that ran them, files with its memory,
+//! and Auto Scaling launches and replaces them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::autoscaling;
 use super::clock::after;
 use super::exec::{Executor, MachineDir, kill_machines};
 use super::server::Shared;
@@ -26,11 +30,13 @@ pub(super) async fn keep_house(shared: Arc<Shared>) {
     let (mut changes, mut jumps) = (shared.changes(), shared.config.clock.jumps());
     loop {
         round(&shared).await;
+        let scaling = autoscaling::next(&shared.lock().world);
         // The senders live as long as `shared`, so that waiting for them cannot fail here.
         tokio::select! {
             () = shared.closed() => return,
             _ = changes.changed() => {}
             _ = jumps.changed() => {}
+            () = shared.config.clock.reached(scaling.unwrap_or(Timestamp::MAX)) => {}
             () = tokio::time::sleep(ROUND) => {}
         }
     }
@@ -40,9 +46,11 @@ pub(super) async fn keep_house(shared: Arc<Shared>) {
 pub(super) async fn round(shared: &Shared) {
     // What one round clears, another must not be removing.
     let _alone = shared.house.lock().await;
-    let (chores, forgot) = due(shared);
+    let (chores, changed) = due(shared);
     let nothing = chores.ended.is_empty() && chores.gone.is_empty();
-    if nothing && !forgot {
+    if nothing && !changed {
+        // Whoever looked meanwhile may have let groups do what was due, and does not write it down.
+        shared.save().await;
         return;
     }
     if let Executor::Real { machines_dir } = &shared.config.executor
@@ -58,10 +66,15 @@ pub(super) async fn round(shared: &Shared) {
     shared.save().await;
 }
 
-/// Takes down what is due. The marks are taken away first: a command that begins meanwhile sets them again.
+/// Takes down what is due, and answers whether anything else changed. The marks are taken away first: a command that
+/// begins meanwhile sets them again.
 fn due(shared: &Shared) -> (Chores, bool) {
     let now = shared.config.clock.now();
     let mut chores = Chores::default();
+    let settled = {
+        let before = shared.lock().world.changes;
+        shared.settled().world.changes != before
+    };
     let mut state = shared.lock();
     for instance in state.world.instances.values_mut() {
         let ended = |since| !instance.has_run_since(since, now);
@@ -81,7 +94,7 @@ fn due(shared: &Shared) -> (Chores, bool) {
         state.world.touch();
     }
     let forgot = state.world.forget(now);
-    (chores, forgot)
+    (chores, settled || forgot)
 }
 
 fn clean(machines_dir: &Path, chores: &Chores) {

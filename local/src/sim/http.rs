@@ -19,13 +19,13 @@ use super::answer::ApiError;
 use super::armed::Target;
 use super::handle::note_panic;
 use super::reply::{
-    Answer, amz_json_answer, cbor_answer, cloudwatch_error, ec2_error, json_answer, ssm_error,
-    xml_answer,
+    Answer, amz_json_answer, autoscaling_error, cbor_answer, cloudwatch_error, ec2_error,
+    json_answer, ssm_error, xml_answer,
 };
 use super::route::{Routed, Unroutable, route};
 use super::server::Shared;
 use super::strike::Strike;
-use super::{admin, cloudwatch, ec2, ids, ssm};
+use super::{admin, autoscaling, cloudwatch, ec2, ids, ssm};
 
 /// The largest request; AWS's own limits are smaller.
 const MAX_BODY: usize = 2 * 1_024 * 1_024;
@@ -129,6 +129,18 @@ async fn respond(shared: &Arc<Shared>, head: &Parts, body: &Bytes) -> Result<Ans
             )
             .await
         }
+        Ok(Routed::AutoScaling { action, params }) => {
+            let result = || perform_autoscaling(shared, &action, &params);
+            with_faults(
+                shared,
+                "autoscaling",
+                &action,
+                &Target::Query(&params),
+                result,
+                autoscaling_error,
+            )
+            .await
+        }
         Ok(Routed::Ssm { action, body }) => {
             let result = || perform_ssm(shared, &action, &body);
             with_faults(
@@ -155,6 +167,7 @@ async fn respond(shared: &Arc<Shared>, head: &Parts, body: &Bytes) -> Result<Ans
         }
         Err(Unroutable::CloudWatch(error)) => Ok(cloudwatch_error(&error)),
         Err(Unroutable::Ec2(error)) => Ok(ec2_error(&error)),
+        Err(Unroutable::AutoScaling(error)) => Ok(autoscaling_error(&error)),
         Err(Unroutable::Ssm(error)) => Ok(ssm_error(&error)),
         Err(Unroutable::Other(text)) => Ok(json_answer(
             StatusCode::NOT_FOUND,
@@ -224,6 +237,24 @@ async fn perform_ec2(shared: &Arc<Shared>, name: &str, params: &ec2::Params) -> 
             )
         }
         Err(error) => ec2_error(&error),
+    }
+}
+
+async fn perform_autoscaling(shared: &Arc<Shared>, name: &str, params: &ec2::Params) -> Answer {
+    let Some(action) = autoscaling::action(name) else {
+        let message = format!("Could not find operation {name} for version 2011-01-01");
+        return autoscaling_error(&ApiError::client("InvalidAction", message));
+    };
+    match shared.autoscaling(action, params).await {
+        Ok(content) => {
+            let request_id = ids::uuid();
+            xml_answer(
+                StatusCode::OK,
+                autoscaling::response(name, &request_id, &content),
+                &request_id,
+            )
+        }
+        Err(error) => autoscaling_error(&error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The simulator: machines that answer as EC2, Systems Manager and CloudWatch do, over loopback HTTP.
+//! The simulator: machines that answer as EC2, Auto Scaling, Systems Manager and CloudWatch do, over loopback HTTP.
 //!
 //! It speaks the wire protocols of exactly the actions the control plane calls, so the real AWS SDK talks to it. States
 //! of machines are pure functions of the clock and of recorded instants: a test on a manual clock never waits. Commands
@@ -11,6 +11,7 @@
 mod admin;
 mod answer;
 mod armed;
+mod autoscaling;
 mod clock;
 mod cloudwatch;
 mod config;
@@ -39,8 +40,9 @@ mod state;
 mod stock;
 mod strike;
 
+pub use autoscaling::{GroupInstanceView, GroupView};
 pub use clock::Clock;
-pub use config::{LaunchTemplateSeed, SimConfig, Subnet};
+pub use config::{AutoScalingGroupSeed, LaunchTemplateSeed, SimConfig, Subnet};
 pub use error::{InterruptError, SimError};
 pub use events::{Event, EventKind, EventStream};
 pub use exec::{Executor, Script, ScriptedCommand, ScriptedOutcome};

@@ -1,4 +1,4 @@
-//! Answers in each protocol: EC2's XML, Systems Manager's JSON, CloudWatch's CBOR, and plain JSON.
+//! Answers in each protocol: EC2's and Auto Scaling's XML, Systems Manager's JSON, CloudWatch's CBOR, and plain JSON.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -7,7 +7,7 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::ApiError;
-use super::{cloudwatch, ec2, ids};
+use super::{autoscaling, cloudwatch, ec2, ids};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -16,6 +16,15 @@ pub(super) fn ec2_error(error: &ApiError) -> Answer {
     xml_answer(
         status(error),
         ec2::error_response(error, &request_id),
+        &request_id,
+    )
+}
+
+pub(super) fn autoscaling_error(error: &ApiError) -> Answer {
+    let request_id = ids::uuid();
+    xml_answer(
+        status(error),
+        autoscaling::error_response(error, &request_id),
         &request_id,
     )
 }

@@ -4,8 +4,8 @@ use hyper::HeaderMap;
 use serde_json::Value;
 
 use super::answer::ApiError;
-use super::cloudwatch;
 use super::ec2::Params;
+use super::{autoscaling, cloudwatch};
 
 /// The version parameter of EC2's API.
 const EC2_VERSION: &str = "2016-11-15";
@@ -16,6 +16,7 @@ const CLOUDWATCH_PATH: &str = "/service/GraniteServiceVersion20100801/operation/
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Routed {
     Ec2 { action: String, params: Params },
+    AutoScaling { action: String, params: Params },
     Ssm { action: String, body: Value },
     CloudWatch { action: String, body: Value },
 }
@@ -24,14 +25,15 @@ pub(super) enum Routed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unroutable {
     Ec2(ApiError),
+    AutoScaling(ApiError),
     Ssm(ApiError),
     CloudWatch(ApiError),
     /// Not a request of any service here.
     Other(String),
 }
 
-/// Systems Manager names its target in a header, CloudWatch its operation in the path, EC2 its action in the form. The signature is not checked, but what it
-/// says of the service tells other services' requests apart.
+/// Systems Manager names its target in a header, CloudWatch its operation in the path, EC2 and Auto Scaling their action
+/// in the form. The signature is not checked, but what it says of the service tells requests in a form apart.
 pub(super) fn route(path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Routed, Unroutable> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(action) = path.strip_prefix(CLOUDWATCH_PATH) {
@@ -65,8 +67,11 @@ pub(super) fn route(path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Rout
             body,
         });
     }
-    let params = Params::from_form(body).map_err(Unroutable::Ec2)?;
     let signed_for = header("authorization").and_then(signed_service);
+    if signed_for == Some("autoscaling") {
+        return route_autoscaling(body).map_err(Unroutable::AutoScaling);
+    }
+    let params = Params::from_form(body).map_err(Unroutable::Ec2)?;
     let is_ec2 = signed_for.is_none_or(|service| service == "ec2");
     match (is_ec2, params.get("Action"), params.get("Version")) {
         (true, Some(action), None | Some(EC2_VERSION)) => Ok(Routed::Ec2 {
@@ -79,12 +84,30 @@ pub(super) fn route(path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Rout
         }
         (true, None, _) => Err(Unroutable::Ec2(ApiError::client(
             "MissingAction",
-            "The request is missing an action. The simulator speaks EC2, Systems Manager and CloudWatch; see /_sim/state.",
+            "The request is missing an action. The simulator speaks EC2, Auto Scaling, Systems Manager and CloudWatch; see /_sim/state.",
         ))),
         (false, ..) => Err(Unroutable::Other(format!(
-            "the service {} is not simulated; ec2, ssm and monitoring are",
+            "the service {} is not simulated; ec2, autoscaling, ssm and monitoring are",
             signed_for.unwrap_or_default()
         ))),
+    }
+}
+
+fn route_autoscaling(body: &[u8]) -> Result<Routed, ApiError> {
+    let params = Params::from_form(body)?;
+    match (params.get("Action"), params.get("Version")) {
+        (Some(action), None | Some(autoscaling::VERSION)) => Ok(Routed::AutoScaling {
+            action: action.to_owned(),
+            params,
+        }),
+        (Some(action), Some(version)) => Err(ApiError::client(
+            "InvalidAction",
+            format!("Could not find operation {action} for version {version}"),
+        )),
+        (None, _) => Err(ApiError::client(
+            "MissingAction",
+            "The request is missing an action.",
+        )),
     }
 }
 
@@ -116,6 +139,21 @@ mod tests {
             "Action=RunInstances&Version=2016-11-15",
         );
         assert!(matches!(ec2, Ok(Routed::Ec2 { action, .. }) if action == "RunInstances"));
+        let scope = SCOPE.replace("/ec2/", "/autoscaling/");
+        let scaling = |body| with(&[("authorization", &scope)], body);
+        let groups = scaling("Action=DescribeAutoScalingGroups&Version=2011-01-01");
+        assert!(
+            matches!(groups, Ok(Routed::AutoScaling { action, .. }) if action == "DescribeAutoScalingGroups")
+        );
+        for wrong in [
+            "Action=DescribeAutoScalingGroups&Version=2016-11-15",
+            "Version=2011-01-01",
+        ] {
+            assert!(
+                matches!(scaling(wrong), Err(Unroutable::AutoScaling(_))),
+                "{wrong}"
+            );
+        }
         let ssm = with(&[("x-amz-target", "AmazonSSM.SendCommand")], "{\"a\":1}");
         assert!(matches!(ssm, Ok(Routed::Ssm { action, .. }) if action == "SendCommand"));
     }
@@ -140,12 +178,14 @@ mod tests {
             with(&[("x-amz-target", "DynamoDB_20120810.GetItem")], "{}"),
             Err(Unroutable::Other(_))
         ));
-        let group = SCOPE.replace("/ec2/", "/autoscaling/");
+        let balancer = SCOPE.replace("/ec2/", "/elasticloadbalancing/");
         let other = with(
-            &[("authorization", &group)],
-            "Action=DescribeAutoScalingGroups&Version=2011-01-01",
+            &[("authorization", &balancer)],
+            "Action=DescribeLoadBalancers&Version=2015-12-01",
         );
-        assert!(matches!(other, Err(Unroutable::Other(text)) if text.contains("autoscaling")));
+        assert!(
+            matches!(other, Err(Unroutable::Other(text)) if text.contains("elasticloadbalancing"))
+        );
         assert!(matches!(
             with(&[("x-amz-target", "AmazonSSM.SendCommand")], "{"),
             Err(Unroutable::Ssm(_))

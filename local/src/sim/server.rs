@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::answer::ApiError;
+use super::autoscaling::{self, ScalingAction};
 use super::clock::after;
 use super::cloudwatch::{self, CloudWatchAction};
 use super::config::SimConfig;
@@ -64,7 +65,26 @@ impl Shared {
         action: &SsmAction,
         body: &Value,
     ) -> Result<Value, ApiError> {
-        self.perform(|call| ssm::perform(action, call, body)).await
+        self.perform(|call| {
+            let result = ssm::perform(action, call, body);
+            // A command may be the end of its machine, which then is missed in its group.
+            let named = body["InstanceIds"].as_array().into_iter().flatten();
+            for id in named.filter_map(Value::as_str) {
+                autoscaling::disturbed(call.world, id);
+            }
+            result
+        })
+        .await
+    }
+
+    /// Does an Auto Scaling action, and sees to what follows from it.
+    pub(super) async fn autoscaling(
+        self: &Arc<Self>,
+        action: &ScalingAction,
+        params: &Params,
+    ) -> Result<ec2::Xml, ApiError> {
+        self.perform(|call| autoscaling::perform(action, call, params))
+            .await
     }
 
     /// Does a CloudWatch action.
@@ -83,24 +103,12 @@ impl Shared {
     ) -> Result<T, ApiError> {
         let (result, changed, to_execute) = {
             let mut state = self.lock();
-            let State {
-                world,
-                faults,
-                limits,
-                images,
-                ..
-            } = &mut *state;
-            let before = world.changes;
-            let (now, wall) = (self.config.clock.now(), self.config.clock.wall());
-            let result = action(&mut Call {
-                world,
-                faults,
-                limits,
-                images,
-                config: &self.config,
-                now,
-                wall,
+            let before = state.world.changes;
+            let result = self.within(&mut state, |call| {
+                autoscaling::settle(call);
+                action(call)
             });
+            let world = &mut state.world;
             (
                 result,
                 world.changes != before,
@@ -113,6 +121,34 @@ impl Shared {
             self.save().await;
         }
         result
+    }
+
+    /// Lets `act` work on the state at this instant.
+    fn within<T>(&self, state: &mut State, act: impl FnOnce(&mut Call<'_>) -> T) -> T {
+        let State {
+            world,
+            faults,
+            limits,
+            images,
+            ..
+        } = state;
+        let (now, wall) = (self.config.clock.now(), self.config.clock.wall());
+        act(&mut Call {
+            world,
+            faults,
+            limits,
+            images,
+            config: &self.config,
+            now,
+            wall,
+        })
+    }
+
+    /// The state, in which Auto Scaling has done everything that is due by now.
+    pub(super) fn settled(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        self.within(&mut state, autoscaling::settle);
+        state
     }
 
     /// Lets the executor have commands that were sent.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::autoscaling::{self, GroupView};
 use super::clock::after;
 use super::config::SimConfig;
 use super::instance::Instance;
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub volumes: Vec<VolumeView>,
     /// Security groups that callers made, oldest first.
     pub security_groups: Vec<SecurityGroupView>,
+    /// Auto Scaling groups, by name.
+    pub groups: Vec<GroupView>,
     /// Spot requests, oldest first.
     pub spot_requests: Vec<SpotRequestView>,
     /// The commands on machines, oldest first.
@@ -41,6 +44,11 @@ impl Snapshot {
             .and_then(|actions| actions.get(action))
             .copied()
             .unwrap_or(0)
+    }
+
+    /// The Auto Scaling group of that name.
+    pub fn group(&self, name: &str) -> Option<&GroupView> {
+        self.groups.iter().find(|group| group.name == name)
     }
 
     /// The instances with that tag.
@@ -151,6 +159,7 @@ pub(super) fn take(state: &State, config: &SimConfig) -> Snapshot {
             .collect(),
         volumes: stock::volumes(&state.world, now),
         security_groups: stock::security_groups(&state.world, now),
+        groups: autoscaling::views(&state.world),
         spot_requests: stock::spot_requests(&state.world, now),
         commands: commands
             .map(|(command, id, invocation)| view(command, id, invocation))

@@ -1,12 +1,13 @@
 //! Everything the simulator remembers, behind one mutex, and what an action is given to work with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::armed::Faults;
+use super::autoscaling::{Notice, ScalingGroup};
 use super::clock::after;
 use super::config::SimConfig;
 use super::ec2::{LaunchTemplate, SecurityGroup, SpotRequest};
@@ -49,6 +50,12 @@ pub(super) struct World {
     pub(super) spot_requests: BTreeMap<String, SpotRequest>,
     #[serde(default)]
     pub(super) security_groups: BTreeMap<String, SecurityGroup>,
+    /// Auto Scaling groups by name.
+    #[serde(default)]
+    pub(super) scaling_groups: BTreeMap<String, ScalingGroup>,
+    /// What Auto Scaling has for EventBridge and was not given out yet, oldest first.
+    #[serde(default)]
+    pub(super) notices: VecDeque<Notice>,
     pub(super) commands: BTreeMap<String, Command>,
     /// Idempotency: by action and client token.
     pub(super) tokens: BTreeMap<String, Token>,

@@ -78,6 +78,11 @@ impl Aws {
         )
     }
 
+    /// Where an object is, for CloudFormation.
+    pub(super) fn object_url(&self, bucket: &str, key: &str) -> String {
+        format!("http://{}/{bucket}/{key}", self.host)
+    }
+
     /// Removes an object.
     pub(super) async fn delete_object(&self, bucket: &str, key: &str) -> Result<(), StackError> {
         accepted(

@@ -82,11 +82,22 @@ pub(super) async fn deploy(
     packages: &[Package],
     parameters: &Parameters<'_>,
 ) -> Result<StackState, StackError> {
-    let artifacts = upload(aws, root, packages).await?;
+    let mut artifacts = upload(aws, root, packages).await?;
     let list = dir.tmp().join("artifacts.json");
     write_json(&list, &artifacts)?;
     let template = helper.template(&root.join("template.yaml"), &list).await?;
-    let state = create_or_update(aws, template, parameters).await?;
+    // A request takes a template of 51,200 bytes at most; an object may have more.
+    let key = format!("template-{:.16x}.json", Sha256::digest(&template));
+    aws.put_object(BUCKET, &key, template.into()).await?;
+    let url = aws.object_url(BUCKET, &key);
+    artifacts.insert(
+        "template.yaml".to_owned(),
+        Artifact {
+            bucket: BUCKET,
+            key,
+        },
+    );
+    let state = create_or_update(aws, url, parameters).await?;
     forget_old_artifacts(aws, dir, &artifacts).await?;
     Ok(state)
 }
@@ -133,7 +144,7 @@ async fn upload(
 
 async fn create_or_update(
     aws: &Aws,
-    template: String,
+    template_url: String,
     parameters: &Parameters<'_>,
 ) -> Result<StackState, StackError> {
     let existing = aws.stack(NAME).await?;
@@ -143,7 +154,7 @@ async fn create_or_update(
     });
     let mut form = vec![
         ("StackName".to_owned(), NAME.to_owned()),
-        ("TemplateBody".to_owned(), template),
+        ("TemplateURL".to_owned(), template_url),
         (
             "Capabilities.member.1".to_owned(),
             "CAPABILITY_IAM".to_owned(),

@@ -1,4 +1,5 @@
-//! EventBridge's rule for EC2's events, which the emulator cannot know of: the simulator's events go to their function.
+//! EventBridge's rules for EC2's and Auto Scaling's events, which the emulator cannot know of: the simulator's events go
+//! to their functions.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::aws::Aws;
 use super::error::StackError;
 use crate::sim::{Event, SimHandle};
 
-/// The function's name after the deployment's prefix.
+/// The name of the function for EC2's events, after the deployment's prefix.
 const SUFFIX: &str = "-events";
 /// How often an event is tried to be delivered. Events are hints: what is lost, the next sweep finds.
 const ATTEMPTS: u32 = 4;
@@ -25,13 +26,14 @@ impl Drop for Delivery {
     }
 }
 
-/// Delivers the simulator's events from now on, if their function is deployed; `sibling` is another one's full name.
+/// Delivers the simulator's events from now on, if their function is deployed. Those of Auto Scaling go to `refresh`,
+/// which is the full name of that function.
 pub(super) async fn start(
     aws: &Aws,
     sim: &SimHandle,
-    sibling: &str,
+    refresh: &str,
 ) -> Result<Option<Delivery>, StackError> {
-    let function = beside(sibling);
+    let (function, refresh) = (beside(refresh), refresh.to_owned());
     if !aws.function_exists(&function).await? {
         return Ok(None);
     }
@@ -39,7 +41,9 @@ pub(super) async fn start(
     let task = tokio::spawn(async move {
         while let Some(due) = events.next().await {
             for event in due {
-                deliver(&aws, &function, &event).await;
+                let is_of_group = event.group().is_some();
+                let to = if is_of_group { &refresh } else { &function };
+                deliver(&aws, to, &event).await;
             }
         }
     });

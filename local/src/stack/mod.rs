@@ -12,6 +12,7 @@ mod dirs;
 mod emulator;
 mod error;
 mod events;
+mod fleet;
 mod front;
 mod functions;
 mod guard_rails;
@@ -57,7 +58,7 @@ pub struct Addresses {
     pub aggregator_url: String,
     /// The Walrus publisher, for storing blobs.
     pub publisher_url: String,
-    /// The simulated machines: EC2, Systems Manager and CloudWatch, and the simulator's own calls under `/_sim`.
+    /// The simulated machines: EC2, Auto Scaling, Systems Manager and CloudWatch, and the simulator's own calls under `/_sim`.
     pub sim_url: String,
     /// The AWS emulator: everything else of AWS.
     pub aws_endpoint_url: String,
@@ -321,6 +322,7 @@ async fn start_sim(
     // The template makes the profile, and names it after itself.
     config.instance_profiles = vec!["*".into()];
     config.state_file = Some(dir.sim_state());
+    fleet::add(&mut config);
     config.port = ports.sim.unwrap_or(0);
     if let Some(adjust) = adjust {
         adjust(&mut config);

@@ -222,14 +222,14 @@ async fn nonsense_is_answered_in_the_services_own_words() {
         post(&[], "Action=DescribeInstances&Colour=red").await.0,
         400
     );
-    let group = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/autoscaling/aws4_request, SignedHeaders=host";
+    let balancer = "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/elasticloadbalancing/aws4_request, SignedHeaders=host";
     let (status, text) = post(
-        &[("authorization", group)],
-        "Action=DescribeAutoScalingGroups&Version=2011-01-01",
+        &[("authorization", balancer)],
+        "Action=DescribeLoadBalancers&Version=2015-12-01",
     )
     .await;
     assert_eq!(status, 404);
-    assert!(text.contains("autoscaling"), "{text}");
+    assert!(text.contains("elasticloadbalancing"), "{text}");
     let large = format!(
         "Action=DescribeInstances&X={}",
         "x".repeat(3 * 1_024 * 1_024)

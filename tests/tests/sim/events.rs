@@ -13,6 +13,9 @@ fn names(events: &[Event]) -> Vec<&str> {
     let name = |event: &Event| match event.kind {
         EventKind::State(state) => state,
         EventKind::SpotInterruption => "warning",
+        EventKind::GroupLaunch => "group launch",
+        EventKind::GroupLaunchFailure => "group launch failure",
+        EventKind::GroupTermination => "group termination",
     };
     events.iter().map(name).collect()
 }

@@ -9,6 +9,7 @@ use super::selection::check_known;
 use super::xml::Xml;
 use crate::sim::answer::ApiError;
 use crate::sim::armed::{Behaviour, Faults, Target};
+use crate::sim::autoscaling;
 use crate::sim::instance::{Instance, State};
 use crate::sim::lifecycle;
 use crate::sim::state::Call;
@@ -118,6 +119,7 @@ fn change(
     xml.list("instancesSet", decided, |xml, (id, previous, decision)| {
         if let (Change::Apply, Some(instance)) = (decision, call.world.instances.get_mut(id)) {
             apply(call.faults, instance);
+            autoscaling::disturbed(call.world, id);
             call.world.touch();
         }
         let current = call

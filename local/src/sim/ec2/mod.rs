@@ -31,8 +31,9 @@ mod xml;
 pub(super) use groups::{SecurityGroup, seed as seed_groups};
 pub(super) use launch_spec::LaunchSpec;
 pub(super) use query::Params;
+pub(super) use run_instances::launch_for_group;
 pub(super) use spot::SpotRequest;
-pub(super) use templates::{LaunchTemplate, seed};
+pub(super) use templates::{LaunchTemplate, identity as template_identity, seed};
 pub(super) use xml::{Xml, error_response, response};
 
 use super::answer::{Action, ApiError};

@@ -42,7 +42,7 @@ impl Params {
     }
 
     /// An owned text, `None` when absent.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(in crate::sim) fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(Into::into)
     }
 
@@ -64,7 +64,7 @@ impl Params {
     }
 
     /// The parameters below `prefix.`, without it.
-    pub(super) fn below(&self, prefix: &str) -> Self {
+    pub(in crate::sim) fn below(&self, prefix: &str) -> Self {
         let prefix = format!("{prefix}.");
         let below = self.values.iter().filter_map(|(name, value)| {
             name.strip_prefix(&prefix)
@@ -74,7 +74,7 @@ impl Params {
     }
 
     /// A list of values: `name.1`, `name.2`, …, in the order of their numbers.
-    pub(super) fn list(&self, name: &str) -> Vec<String> {
+    pub(in crate::sim) fn list(&self, name: &str) -> Vec<String> {
         self.numbered(name)
             .into_values()
             .filter_map(|item| item.text(""))
@@ -82,7 +82,7 @@ impl Params {
     }
 
     /// A list of structures: `name.1.Key`, `name.1.Value`, `name.2.Key`, ….
-    pub(super) fn structures(&self, name: &str) -> Vec<Self> {
+    pub(in crate::sim) fn structures(&self, name: &str) -> Vec<Self> {
         self.numbered(name).into_values().collect()
     }
 

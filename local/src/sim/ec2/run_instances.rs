@@ -1,4 +1,4 @@
-//! RunInstances: from a request to a reservation, once per client token.
+//! RunInstances: from a request to a reservation, once per client token. Auto Scaling launches the same way.
 
 use super::instance_xml::write_reservation;
 use super::launch::{self, Launch};
@@ -65,6 +65,36 @@ pub(super) fn run_instances(call: &mut Call<'_>, params: &Params) -> Result<Xml,
         idempotency::remember(call.world, ACTION, token, params, launched.clone());
     }
     Ok(reservation(call, &launched))
+}
+
+/// Launches for an Auto Scaling group: up to `count`, as many as there is room for. `params` names the template and the
+/// subnet, as a RunInstances request does; `tags` come over those of the template.
+pub(in crate::sim) fn launch_for_group(
+    call: &mut Call<'_>,
+    params: &Params,
+    tags: &Tags,
+    count: u32,
+) -> Result<Vec<String>, ApiError> {
+    let (template, mut template_tags) =
+        templates::resolve(call.world, params)?.ok_or_else(|| errors::missing("LaunchTemplate"))?;
+    let subnet = params.text("SubnetId");
+    let mut spec = LaunchSpec::default().over(template);
+    // The group's subnets hold, whatever the template says of the place.
+    spec.zone = None;
+    match &mut spec.interface {
+        Some(interface) => interface.subnet_id = subnet,
+        None => spec.subnet_id = subnet,
+    }
+    let placement = place(call, &spec, 1, count)?;
+    template_tags.extend(tags.clone());
+    let launch = Launch {
+        spec,
+        placement,
+        template_tags,
+        client_token: None,
+        params,
+    };
+    Ok(launch::launch(call, &launch))
 }
 
 fn counts(params: &Params) -> Result<(u32, u32), ApiError> {

@@ -113,6 +113,15 @@ pub(super) fn resolve(
     Ok(Some((version.data.clone(), tags)))
 }
 
+/// The id and the name of the template with that id or that name.
+pub(in crate::sim) fn identity(
+    world: &World,
+    id: Option<&str>,
+    name: Option<&str>,
+) -> Result<(String, String), ApiError> {
+    find(world, id, name).map(|template| (template.id.clone(), template.name.clone()))
+}
+
 pub(super) fn find<'w>(
     world: &'w World,
     id: Option<&str>,

@@ -17,14 +17,14 @@ pub(in crate::sim) struct Xml {
 
 impl Xml {
     /// `<name>value</name>`.
-    pub(super) fn value(&mut self, name: &str, value: impl Display) {
+    pub(in crate::sim) fn value(&mut self, name: &str, value: impl Display) {
         self.open(name);
         self.text(value);
         self.close(name);
     }
 
     /// Text inside an element, escaped.
-    pub(super) fn text(&mut self, value: impl Display) {
+    pub(in crate::sim) fn text(&mut self, value: impl Display) {
         // XML 1.0 has no way at all to write most control characters.
         let sane: String = value
             .to_string()
@@ -34,20 +34,30 @@ impl Xml {
         self.text.push_str(&escape(&sane));
     }
 
+    /// What is XML already, or needs no escaping.
+    pub(in crate::sim) fn verbatim(&mut self, xml: &str) {
+        self.text.push_str(xml);
+    }
+
+    /// All of it so far.
+    pub(in crate::sim) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// As [`Xml::value`], when there is a value.
-    pub(super) fn optional(&mut self, name: &str, value: Option<impl Display>) {
+    pub(in crate::sim) fn optional(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.value(name, value);
         }
     }
 
     /// An instant as EC2 writes it, to the millisecond.
-    pub(super) fn time(&mut self, name: &str, at: Timestamp) {
+    pub(in crate::sim) fn time(&mut self, name: &str, at: Timestamp) {
         self.value(name, at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"));
     }
 
     /// `<name>…</name>` around what `content` writes.
-    pub(super) fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+    pub(in crate::sim) fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
         self.open(name);
         content(self);
         self.close(name);

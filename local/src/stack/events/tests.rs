@@ -41,12 +41,16 @@ async fn invoke(
         *refusals -= 1;
         return StatusCode::INTERNAL_SERVER_ERROR;
     }
-    assert_eq!(name, "haulout-events");
+    let event: Value = serde_json::from_slice(&body).unwrap();
+    let is_of_group = event["source"] == "aws.autoscaling";
+    let wanted = if is_of_group {
+        "haulout-refresh"
+    } else {
+        "haulout-events"
+    };
+    assert_eq!(name, wanted);
     assert_eq!(headers["x-amz-invocation-type"], "Event");
-    lambda
-        .invoked
-        .send(serde_json::from_slice(&body).unwrap())
-        .unwrap();
+    lambda.invoked.send(event).unwrap();
     StatusCode::ACCEPTED
 }
 
@@ -105,6 +109,27 @@ async fn events_reach_their_function_though_it_fails_at_first() {
     sim.clock().advance(Duration::from_secs(12));
     assert_eq!(state(&mut told).await, "running");
     drop(delivery);
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn events_of_groups_reach_refresh() {
+    let done = Executor::succeeding(Duration::ZERO, "");
+    let mut config = SimConfig::new(Clock::manual(), done);
+    crate::stack::fleet::add(&mut config);
+    let sim = Sim::start(config).await.unwrap();
+    let (endpoint, mut told) = emulator(0).await;
+    let aws = Aws::new(Http::new(), &endpoint, sim.clock());
+    let _delivery = start(&aws, &sim, "haulout-refresh").await.unwrap();
+    sim.clock().advance(Duration::from_mins(2));
+    loop {
+        let event = tokio::time::timeout(PATIENCE, told.recv()).await;
+        let event = event.unwrap().unwrap();
+        if event["source"] == "aws.autoscaling" {
+            assert_eq!(event["detail-type"], "EC2 Instance Launch Successful");
+            break;
+        }
+    }
     sim.shutdown().await;
 }
 
