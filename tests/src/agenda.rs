@@ -76,8 +76,10 @@ pub enum Job {
         /// Its body.
         body: Option<Value>,
     },
-    /// An event of EC2's is delivered.
+    /// An event of EC2's or Auto Scaling's is delivered.
     Ec2Event(Value),
+    /// Records of the projects table's stream are delivered.
+    Projects(Vec<Value>),
     /// What waits in the machines table's stream is delivered.
     Stream,
     /// Records of the stream are delivered that were delivered before.
@@ -203,6 +205,13 @@ impl Agenda {
         stream.records.extend(records);
         if stream.taken < stream.records.len() && stream.due.is_none() && !stream.is_out {
             stream.due = Some(later(now, STREAM_DELAY));
+        }
+    }
+
+    /// Projects' rows were written.
+    pub(crate) fn projects_written(&mut self, records: Vec<Value>, now: Timestamp) {
+        if self.events && !records.is_empty() {
+            self.add(later(now, STREAM_DELAY), Job::Projects(records));
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Service {
     Sns,
     /// CloudWatch.
     CloudWatch,
+    /// Auto Scaling.
+    AutoScaling,
 }
 
 /// An action of a service.
@@ -66,9 +68,11 @@ impl Action {
         let name = form
             .split('&')
             .find_map(|field| field.strip_prefix("Action="))?;
-        // The versions of their APIs tell the two services apart that speak in forms.
+        // The versions of their APIs tell the services apart that speak in forms.
         let service = if form.contains("Version=2010-03-31") {
             Service::Sns
+        } else if form.contains("Version=2011-01-01") {
+            Service::AutoScaling
         } else {
             Service::Ec2
         };
@@ -100,8 +104,12 @@ impl Service {
             (Self::Ec2, Refusal::Throttled) => (503, "RequestLimitExceeded"),
             (Self::Ec2, Refusal::ServerError) => (500, "InternalError"),
             (Self::Ec2, Refusal::AccessDenied) => (403, "UnauthorizedOperation"),
+            (Self::AutoScaling, Refusal::Throttled) => (400, "Throttling"),
+            (Self::AutoScaling, Refusal::AccessDenied) => (403, "AccessDenied"),
             (_, Refusal::Throttled) => (400, "ThrottlingException"),
-            (Self::StepFunctions, Refusal::ServerError) => (500, "InternalFailure"),
+            (Self::StepFunctions | Self::AutoScaling, Refusal::ServerError) => {
+                (500, "InternalFailure")
+            }
             (_, Refusal::ServerError) => (500, "InternalServerError"),
             (_, Refusal::AccessDenied) => (400, "AccessDeniedException"),
         }
@@ -111,9 +119,14 @@ impl Service {
     pub fn refuse(self, refusal: Refusal, action: &str) -> HttpResponse {
         let (status, code) = self.code(refusal);
         let message = format!("injected: {action} was refused");
-        if self == Self::Sns {
+        let namespace = match self {
+            Self::Sns => Some("http://sns.amazonaws.com/doc/2010-03-31/"),
+            Self::AutoScaling => Some("http://autoscaling.amazonaws.com/doc/2011-01-01/"),
+            _ => None,
+        };
+        if let Some(namespace) = namespace {
             let body = format!(
-                "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{code}</Code>\
+                "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>Sender</Type><Code>{code}</Code>\
                  <Message>{message}</Message></Error><RequestId>7a62c49f-0000-4000-8000-0123456789ab</RequestId></ErrorResponse>"
             );
             return answer(status, "text/xml", body);

@@ -8,22 +8,41 @@ use std::sync::{
 };
 
 use dynoxide::{Database, DynoxideError};
+use haulout_aws::store::Tables;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::template::{self, Key, TableSpec};
+use crate::template::{self, Index, Key, TableSpec};
 
 /// The name of the table of machines.
 pub const MACHINES: &str = "haulout-machines";
 /// The name of the table of everything else.
 pub const CONTROL: &str = "haulout-control";
+/// The name of the table of projects.
+pub const PROJECTS: &str = "haulout-projects";
+
+/// The names of the tables, for a store.
+pub fn tables() -> Tables {
+    Tables {
+        machines: MACHINES.to_owned(),
+        control: CONTROL.to_owned(),
+        projects: PROJECTS.to_owned(),
+    }
+}
 
 /// DynamoDB.
 #[derive(Clone)]
 pub struct Dynamo {
     database: Database,
-    /// How far the stream of the machines table was read.
-    stream: Arc<Mutex<Option<String>>>,
+    machines: Stream,
+    projects: Stream,
+}
+
+/// A table's stream.
+#[derive(Clone, Default)]
+struct Stream {
+    /// How far it was read.
+    iterator: Arc<Mutex<Option<String>>>,
     /// Something may have been written since.
     unread: Arc<AtomicBool>,
 }
@@ -38,15 +57,15 @@ impl Dynamo {
         static TABLES: OnceLock<Vec<TableSpec>> = OnceLock::new();
         let dynamo = Self {
             database: Database::memory().expect("a database in memory"),
-            stream: Arc::default(),
-            unread: Arc::default(),
+            machines: Stream::default(),
+            projects: Stream::default(),
         };
         let tables = TABLES.get_or_init(|| template::tables().expect("the template's tables"));
         for spec in tables {
-            let name = if spec.logical_id == "MachinesTable" {
-                MACHINES
-            } else {
-                CONTROL
+            let name = match spec.logical_id.as_str() {
+                "MachinesTable" => MACHINES,
+                "ProjectsTable" => PROJECTS,
+                _ => CONTROL,
             };
             for (action, request) in [
                 ("CreateTable", create_request(name, spec)),
@@ -60,22 +79,34 @@ impl Dynamo {
     }
 
     /// What was written to the machines table since this was asked last, as a Lambda function gets it from the stream.
+    pub fn new_stream_records(&self) -> Vec<Value> {
+        self.new_records(MACHINES, &self.machines)
+    }
+
+    /// The same of the projects table.
+    pub fn new_project_records(&self) -> Vec<Value> {
+        self.new_records(PROJECTS, &self.projects)
+    }
+
     #[expect(
         clippy::expect_used,
         reason = "a harness that cannot read its own stream fails its test"
     )]
-    pub fn new_stream_records(&self) -> Vec<Value> {
-        if !self.unread.swap(false, Ordering::Relaxed) {
+    fn new_records(&self, table: &str, stream: &Stream) -> Vec<Value> {
+        if !stream.unread.swap(false, Ordering::Relaxed) {
             return Vec::new();
         }
-        let mut iterator = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut iterator = stream
+            .iterator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let ask = |action, request: Value| -> Value {
             let (status, answer) = self.call(action, request.to_string().as_bytes());
             assert_eq!(status, 200, "{action}: {answer}");
             serde_json::from_str(&answer).expect("JSON from the database")
         };
         let from = iterator.take().unwrap_or_else(|| {
-            let streams = ask("ListStreams", json!({"TableName": MACHINES}));
+            let streams = ask("ListStreams", json!({"TableName": table}));
             let arn = &streams["Streams"][0]["StreamArn"];
             let stream = ask("DescribeStream", json!({"StreamArn": arn}));
             let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
@@ -102,7 +133,9 @@ impl Dynamo {
             action,
             "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems"
         ) {
-            self.unread.store(true, Ordering::Relaxed);
+            for stream in [&self.machines, &self.projects] {
+                stream.unread.store(true, Ordering::Relaxed);
+            }
         }
         let answer = match action {
             "CreateTable" => run(body, |request| database.create_table(request)),
@@ -144,7 +177,7 @@ fn create_request(name: &str, spec: &TableSpec) -> Value {
     let mut attributes: Vec<&str> = spec
         .keys
         .iter()
-        .chain(spec.indexes.iter().flat_map(|(_, keys)| keys))
+        .chain(spec.indexes.iter().flat_map(|index| &index.keys))
         .map(|key| key.attribute.as_str())
         .collect();
     attributes.sort_unstable();
@@ -155,10 +188,14 @@ fn create_request(name: &str, spec: &TableSpec) -> Value {
         "KeySchema": key_schema(&spec.keys),
         "AttributeDefinitions": attributes
             .iter()
-            .map(|attribute| json!({"AttributeName": attribute, "AttributeType": "S"}))
+            .map(|attribute| {
+                let is_number = spec.numbers.iter().any(|it| it == attribute);
+                let kind = if is_number { "N" } else { "S" };
+                json!({"AttributeName": attribute, "AttributeType": kind})
+            })
             .collect::<Vec<_>>(),
     });
-    if name == MACHINES {
+    if spec.has_stream {
         request["StreamSpecification"] =
             json!({"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"});
     }
@@ -166,11 +203,16 @@ fn create_request(name: &str, spec: &TableSpec) -> Value {
         request["GlobalSecondaryIndexes"] = spec
             .indexes
             .iter()
-            .map(|(index, keys)| {
+            .map(|index| {
+                let Index {
+                    name,
+                    keys,
+                    projection,
+                } = index;
                 json!({
-                    "IndexName": index,
+                    "IndexName": name,
                     "KeySchema": key_schema(keys),
-                    "Projection": {"ProjectionType": "ALL"},
+                    "Projection": {"ProjectionType": projection},
                 })
             })
             .collect();

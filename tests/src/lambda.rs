@@ -142,7 +142,8 @@ impl World {
     pub async fn sweep(&self, event: Value) -> Option<Result<haulout_refresh::Report, String>> {
         let function = match event["source"].as_str() {
             Some("haulout.schedule") => "refresh.schedule",
-            _ => "refresh.event",
+            Some("aws.states") => "refresh.event",
+            _ => "refresh.pool",
         };
         let event = RefreshEvent::try_from(event).expect("a known event");
         let work = || async {
@@ -152,6 +153,15 @@ impl World {
                 .map_err(|error| error.to_string())
         };
         Box::pin(self.invoke(function, work)).await.ok()
+    }
+
+    /// Delivers what wakes the pool; what found no function that answers is delivered once more.
+    pub(crate) async fn wake_pool(&self, event: Value) {
+        for _ in 0..DELIVERIES {
+            if let Some(Ok(_)) = Box::pin(self.sweep(event.clone())).await {
+                return;
+            }
+        }
     }
 
     /// Delivers an event of EC2's; one that found no function that answers is delivered once more.

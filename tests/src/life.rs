@@ -15,7 +15,7 @@ use haulout_domain::{
 };
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     agenda::{Agenda, Job},
@@ -90,7 +90,11 @@ impl World {
     fn collect_events(&self) {
         let now = self.clock.now();
         let records = self.dynamo.new_stream_records();
+        let projects = self.dynamo.new_project_records();
         let mut agenda = self.agenda();
+        if self.refresh.pool.is_some() {
+            agenda.projects_written(projects, now);
+        }
         agenda.written(records, now);
         for event in self.sim.events_due(now) {
             agenda.ec2_changed(event.body(), now);
@@ -216,7 +220,8 @@ impl World {
                     let _refused = self.sim.interrupt(instance.as_str()).await;
                 }
             }
-            Job::Ec2Event(event) => self.ec2_event(event).await,
+            Job::Ec2Event(event) => Box::pin(self.heard(event)).await,
+            Job::Projects(records) => self.wake_pool(json!({"Records": records})).await,
             Job::Request {
                 method,
                 path,
@@ -245,6 +250,15 @@ impl World {
             Job::Vanish(name) => {
                 self.stepfunctions.executions().remove(&name);
             }
+        }
+    }
+
+    /// Delivers an event to the function that it is for.
+    async fn heard(&self, event: Value) {
+        if event["source"] == "aws.autoscaling" {
+            self.wake_pool(event).await;
+        } else {
+            self.ec2_event(event).await;
         }
     }
 

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use haulout_domain::plan::LaunchDefaults;
+use haulout_domain::{plan::LaunchDefaults, pool::PoolSettings};
 use haulout_local::sim::{
-    Clock, Executor, LAUNCH_TEMPLATE_ID, ScriptedCommand, ScriptedOutcome, SimConfig,
+    AutoScalingGroupSeed, Clock, Executor, LAUNCH_TEMPLATE_ID, ScriptedCommand, ScriptedOutcome,
+    SimConfig,
 };
+
+use crate::world::POOL_GROUP;
 
 /// How the staging command's success reads.
 pub const STAGED: &str = "haulout: ready script=running pid=4711 size_bytes=120 seconds=4\n";
@@ -26,6 +29,10 @@ pub struct Settings {
     pub keep_failed_minutes: u32,
     /// What launches are by default, and what is allowed.
     pub launch: LaunchDefaults,
+    /// What the pool should be, where there is one.
+    pub pool: Option<PoolSettings>,
+    /// Dangers of the pool's group are taken out of it.
+    pub pool_repairs: bool,
 }
 
 impl Default for Settings {
@@ -50,7 +57,25 @@ impl Settings {
                 launch_template_id: LAUNCH_TEMPLATE_ID.parse().ok(),
                 ..LaunchDefaults::default()
             },
+            pool: None,
+            pool_repairs: false,
         }
+    }
+
+    /// A pool over a group that has so many instances from the start, and whose settings are as they should be.
+    #[must_use]
+    pub fn pooled(mut self, desired: u32) -> Self {
+        self.pool = Some(PoolSettings::default());
+        self.sim.auto_scaling_groups = vec![AutoScalingGroupSeed {
+            name: POOL_GROUP.to_owned(),
+            launch_template_id: LAUNCH_TEMPLATE_ID.to_owned(),
+            max: 200,
+            desired,
+            new_instances_protected: true,
+            suspended_processes: vec!["AZRebalance".to_owned(), "ReplaceUnhealthy".to_owned()],
+            ..AutoScalingGroupSeed::default()
+        }];
+        self
     }
 
     /// A launch whose staging command fails as one does whose blob is not a zip.

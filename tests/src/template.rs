@@ -10,13 +10,28 @@ pub struct TableSpec {
     pub logical_id: String,
     /// The partition key, and the sort key if there is one.
     pub keys: Vec<Key>,
-    /// Its indexes, by name.
-    pub indexes: Vec<(String, Vec<Key>)>,
+    /// Its indexes.
+    pub indexes: Vec<Index>,
+    /// Attributes of keys that are numbers. All others are strings.
+    pub numbers: Vec<String>,
+    /// Its writes can be read from a stream.
+    pub has_stream: bool,
     /// The attribute that says when an item may be deleted.
     pub ttl: String,
 }
 
-/// An attribute of a key. All are strings.
+/// An index of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// The partition key, and the sort key if there is one.
+    pub keys: Vec<Key>,
+    /// What it holds: `ALL` or `KEYS_ONLY`.
+    pub projection: String,
+}
+
+/// An attribute of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The attribute.
@@ -40,7 +55,8 @@ pub fn root() -> PathBuf {
 pub fn tables() -> Result<Vec<TableSpec>, TemplateError> {
     let text = std::fs::read_to_string(root().join("template.yaml"))
         .map_err(|error| TemplateError(error.to_string()))?;
-    let found = ["MachinesTable", "ControlTable"].map(|logical_id| table(&text, logical_id));
+    let found = ["MachinesTable", "ControlTable", "ProjectsTable"]
+        .map(|logical_id| table(&text, logical_id));
     found.into_iter().collect()
 }
 
@@ -56,43 +72,64 @@ fn table(text: &str, logical_id: &str) -> Result<TableSpec, TemplateError> {
         .skip(1)
         .take_while(|line| line.is_empty() || line.starts_with("    "));
     for line in lines {
-        if let Some(index) = value(line, "IndexName") {
-            spec.indexes.push((index.to_owned(), Vec::new()));
-        } else if let (Some(attribute), Some(kind)) =
-            (value(line, "AttributeName"), value(line, "KeyType"))
-        {
-            let key = Key {
-                attribute: attribute.to_owned(),
-                kind: kind.to_owned(),
-            };
-            match spec.indexes.last_mut() {
-                Some((_, keys)) => keys.push(key),
-                None => spec.keys.push(key),
-            }
-        } else if let Some(kind) = value(line, "AttributeType") {
-            if kind != "S" {
-                return Err(TemplateError(format!(
-                    "a key of {logical_id} is not a string"
-                )));
-            }
-        } else if line.contains("TimeToLiveSpecification") {
-            value(line, "AttributeName")
-                .unwrap_or_default()
-                .clone_into(&mut spec.ttl);
-        } else if let Some(projection) = value(line, "ProjectionType")
-            && projection != "ALL"
-        {
-            return Err(TemplateError(format!(
-                "an index of {logical_id} does not project everything"
-            )));
-        }
+        read(&mut spec, line)?;
     }
     let complete = !spec.keys.is_empty()
         && !spec.ttl.is_empty()
-        && spec.indexes.iter().all(|(_, keys)| !keys.is_empty());
+        && spec
+            .indexes
+            .iter()
+            .all(|index| !index.keys.is_empty() && !index.projection.is_empty());
     complete
         .then_some(spec)
         .ok_or_else(|| TemplateError(format!("{logical_id} is incomplete")))
+}
+
+fn read(spec: &mut TableSpec, line: &str) -> Result<(), TemplateError> {
+    let unknown = |what: &str| TemplateError(format!("{}: {what}", spec.logical_id));
+    if let Some(name) = value(line, "IndexName") {
+        let name = name.to_owned();
+        spec.indexes.push(Index {
+            name,
+            ..Index::default()
+        });
+    } else if let (Some(attribute), Some(kind)) =
+        (value(line, "AttributeName"), value(line, "KeyType"))
+    {
+        let key = Key {
+            attribute: attribute.to_owned(),
+            kind: kind.to_owned(),
+        };
+        match spec.indexes.last_mut() {
+            Some(index) => index.keys.push(key),
+            None => spec.keys.push(key),
+        }
+    } else if let (Some(attribute), Some(kind)) =
+        (value(line, "AttributeName"), value(line, "AttributeType"))
+    {
+        match kind {
+            "S" => {}
+            "N" => spec.numbers.push(attribute.to_owned()),
+            _ => return Err(unknown("a key is neither a string nor a number")),
+        }
+    } else if line.contains("TimeToLiveSpecification") {
+        value(line, "AttributeName")
+            .unwrap_or_default()
+            .clone_into(&mut spec.ttl);
+    } else if let Some(view) = value(line, "StreamViewType") {
+        if view != "NEW_AND_OLD_IMAGES" {
+            return Err(unknown("its stream lacks images"));
+        }
+        spec.has_stream = true;
+    } else if let Some(projection) = value(line, "ProjectionType") {
+        match spec.indexes.last_mut() {
+            Some(index) if matches!(projection, "ALL" | "KEYS_ONLY") => {
+                projection.clone_into(&mut index.projection);
+            }
+            _ => return Err(unknown("a projection that is neither ALL nor KEYS_ONLY")),
+        }
+    }
+    Ok(())
 }
 
 /// The word after `name:`.

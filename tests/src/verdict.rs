@@ -229,8 +229,13 @@ fn may_follow(before: Status, after: Status) -> bool {
         S::WaitingForInstance => {
             breaks_off || matches!(after, S::WaitingForInstance | S::WaitingForSsm | S::Ready)
         }
-        S::WaitingForSsm => breaks_off || after == S::FetchingBlob,
-        S::FetchingBlob => breaks_off || after == S::Ready,
+        S::WaitingForSsm => breaks_off || matches!(after, S::FetchingBlob | S::Draining),
+        S::FetchingBlob => breaks_off || matches!(after, S::Ready | S::Idle | S::Draining),
+        // In the pool.
+        S::Warming => ends || matches!(after, S::Idle | S::WaitingForSsm | S::Draining),
+        S::Idle => ends || matches!(after, S::Claimed | S::Warming | S::Draining),
+        // Again when EC2 takes it back.
+        S::Claimed => ends || matches!(after, S::Claimed | S::Draining),
         S::Ready => ends || matches!(after, S::Stopping | S::Interrupted),
         S::Failed => ends || after == S::Stopping,
         // EC2 may refuse to stop it.
@@ -239,7 +244,7 @@ fn may_follow(before: Status, after: Status) -> bool {
         // One that cannot be started is stopped again.
         S::Starting => ends || matches!(after, S::WaitingForSsm | S::Ready | S::Stopping),
         S::Interrupted => ends,
-        S::Terminating => after == S::Terminated,
+        S::Terminating | S::Draining => after == S::Terminated,
         S::Terminated => false,
     }
 }

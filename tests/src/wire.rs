@@ -34,7 +34,7 @@ pub struct Wire {
     pub stepfunctions: StepFunctions,
     /// SNS.
     pub sns: Sns,
-    /// EC2, Systems Manager and CloudWatch.
+    /// EC2, Auto Scaling, Systems Manager and CloudWatch.
     pub sim: sim::Door,
     /// What goes wrong.
     pub faults: Faults,
@@ -144,7 +144,7 @@ impl WireConnector {
                 let (status, body) = wire.sns.call(&action.name, body);
                 Ok(answer(status, "text/xml", body))
             }
-            Service::Ec2 | Service::Ssm | Service::CloudWatch => {
+            Service::Ec2 | Service::AutoScaling | Service::Ssm | Service::CloudWatch => {
                 let request = request
                     .try_into_http1x()
                     .map_err(|error| ConnectorError::user(error.into()))?;

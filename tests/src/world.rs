@@ -24,13 +24,16 @@ use haulout_aws::{
     compute::Compute,
     emf::Metrics,
     figures::Figures,
+    fleet::Fleet,
     groups::Groups,
     notify::Notifier,
     remote::Remote,
     store::{Filter, Store},
     workflow::Workflow,
 };
-use haulout_domain::{ids::MachineId, machine::Machine, plan::LaunchDefaults, poll::Deadlines};
+use haulout_domain::{
+    ids::MachineId, machine::Machine, plan::LaunchDefaults, poll::Deadlines, pool::PoolSettings,
+};
 use haulout_events::Events;
 use haulout_instances::Instances;
 use haulout_local::sim::{self, Sim, SimHandle};
@@ -42,7 +45,7 @@ use serde_json::{Value, json};
 use crate::{
     agenda::Agenda,
     asl::Definition,
-    dynamo::{CONTROL, Dynamo, MACHINES},
+    dynamo::{Dynamo, tables},
     faults::Faults,
     gate::Gate,
     settings::Settings,
@@ -56,6 +59,8 @@ use crate::{
 pub const DEPLOYMENT: &str = "haulout";
 /// Stands for the function behind the state machine's tasks.
 pub const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:123456789012:function:haulout-provision";
+/// The Auto Scaling group of the pool.
+pub const POOL_GROUP: &str = "vscode-asg";
 /// How often a call is tried by the SDK, as in the deployed functions.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -107,6 +112,8 @@ impl World {
             shuffle,
             keep_failed_minutes,
             launch,
+            pool,
+            pool_repairs,
         } = settings;
         let clock = sim.clock.clone();
         let sim = Sim::start(sim).await.expect("the simulator");
@@ -125,7 +132,8 @@ impl World {
             gate: gate.clone(),
             clock: clock.clone(),
         });
-        let functions = Functions::new(&sdk, &clock, keep_failed_minutes, &launch);
+        let mut functions = Functions::new(&sdk, &clock, keep_failed_minutes, &launch);
+        functions.refresh.pool = pool.map(|settings| refresh_pool(&sdk, settings, pool_repairs));
         let Functions {
             store,
             compute,
@@ -222,7 +230,7 @@ impl Functions {
         let time = clock.clone();
         let clock = Clock::from_fn(move || time.now());
         let metrics = Metrics::to(DEPLOYMENT, std::io::sink());
-        let store = Store::new(sdk, MACHINES, CONTROL);
+        let store = Store::new(sdk, tables());
         let compute = Compute::new(sdk, DEPLOYMENT);
         let groups = Groups::new(sdk, DEPLOYMENT);
         let catalog = Catalog::new(sdk, store.clone(), clock.clone());
@@ -247,6 +255,7 @@ impl Functions {
             groups: groups.clone(),
             workflow: workflow.clone(),
             quota: launch.guard_rails.max_machines,
+            pool: None,
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
@@ -270,11 +279,10 @@ impl Functions {
                 deadlines: Deadlines::default(),
                 keep_failed_minutes,
             },
-            clock,
-            metrics,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
         };
-        let (router, _) = haulout_instances::routes(Arc::new(instances)).split_for_parts();
-        let api = router.layer(axum::Extension(Caller::admin()));
+        let api = api(instances, clock, metrics);
         Self {
             store,
             compute,
@@ -285,6 +293,35 @@ impl Functions {
             events,
             api,
         }
+    }
+}
+
+/// What API Gateway routes to.
+fn api(instances: Instances, clock: Clock, metrics: Metrics) -> Router {
+    let pool = haulout_pool::Pool {
+        store: instances.store.clone(),
+        settings: haulout_pool::Settings {
+            group: Some(POOL_GROUP.to_owned()),
+            ..haulout_pool::Settings::default()
+        },
+        candidates: haulout_pool::Candidates::default(),
+        clock,
+        metrics,
+    };
+    let (instances, _) = haulout_instances::routes(Arc::new(instances)).split_for_parts();
+    let (pool, _) = haulout_pool::routes(Arc::new(pool)).split_for_parts();
+    let all = instances.merge(pool);
+    all.layer(axum::Extension(Caller::admin()))
+}
+
+fn refresh_pool(sdk: &SdkConfig, settings: PoolSettings, repairs: bool) -> haulout_refresh::Pool {
+    haulout_refresh::Pool {
+        fleet: Fleet::new(sdk),
+        remote: Remote::new(sdk),
+        group: POOL_GROUP.to_owned(),
+        settings,
+        repairs,
+        deadlines: Deadlines::default(),
     }
 }
 

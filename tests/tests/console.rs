@@ -314,7 +314,7 @@ async fn preflights_and_options_are_answered_for_every_known_path() {
             "{path}"
         );
     }
-    let unknown = GatewayEvent::new("OPTIONS", "/nowhere").send(&app).await;
+    let unknown = GatewayEvent::new("OPTIONS", "/no/where").send(&app).await;
     assert_eq!(unknown.problem(404), "unknown_path");
 }
 

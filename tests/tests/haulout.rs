@@ -15,8 +15,13 @@ mod instances;
 mod matrix;
 mod mission;
 mod openapi;
+mod pool;
 mod provision;
+#[expect(clippy::panic, reason = "tests fail by panicking")]
+mod race;
 mod refresh;
+#[expect(clippy::panic, reason = "tests fail by panicking")]
+mod refresh_pool;
 mod sequences;
 mod sim;
 mod staging;

@@ -12,7 +12,11 @@ use serde_json::{Map, Value};
 const UPDATE: &str = "HAULOUT_UPDATE_OPENAPI";
 
 fn from_code() -> Value {
-    let document = document([haulout_console::openapi(), haulout_instances::openapi()]);
+    let document = document([
+        haulout_console::openapi(),
+        haulout_instances::openapi(),
+        haulout_pool::openapi(),
+    ]);
     serde_json::to_value(document).unwrap()
 }
 

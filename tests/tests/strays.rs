@@ -92,6 +92,7 @@ fn refresh(world: &World, quota: Option<u32>) -> Refresh {
         groups: Groups::new(world.sdk_config(), DEPLOYMENT),
         workflow: world.workflow.clone(),
         quota,
+        pool: None,
         clock: Clock::from_fn(move || time.now()),
         metrics: Metrics::to(DEPLOYMENT, std::io::sink()),
     }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use axum::response::{IntoResponse, Response};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use haulout_api::routes::Paths;
+use haulout_domain::pool::RESERVED;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
@@ -91,4 +92,5 @@ pub(crate) fn paths() -> Paths {
             .collect();
         (path, methods)
     }))
+    .reserving(RESERVED)
 }

@@ -53,7 +53,11 @@ impl Events {
             machine.interrupted(now);
             machine.instance.iter().cloned().collect()
         });
-        Box::pin(taken).await
+        Box::pin(taken).await?;
+        if machine.claim().is_some_and(|claim| claim.moves) {
+            Box::pin(self.move_project(&machine.id)).await?;
+        }
+        Ok(())
     }
 
     /// The record of the instance's machine. Nothing for an instance of somebody else's, for one whose launch is

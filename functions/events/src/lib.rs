@@ -4,6 +4,7 @@
 
 mod ec2;
 mod event;
+mod moving;
 mod stream;
 
 use haulout_aws::{

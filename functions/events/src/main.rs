@@ -21,11 +21,7 @@ async fn serve() -> Result<(), Error> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
     let events = &Events {
-        store: Store::new(
-            &sdk,
-            env::required("HAULOUT_MACHINES_TABLE")?,
-            env::required("HAULOUT_CONTROL_TABLE")?,
-        ),
+        store: Store::new(&sdk, env::tables()?),
         compute: Compute::new(&sdk, &deployment),
         groups: Groups::new(&sdk, &deployment),
         workflow: Workflow::new(&sdk, env::required("HAULOUT_STATE_MACHINE_ARN")?),

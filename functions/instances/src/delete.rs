@@ -56,6 +56,10 @@ impl Instances {
     /// Asks EC2 to end the instance right away. Whatever prevents it, the record says what is wanted, and the
     /// execution or the sweep sees to it.
     async fn end(&self, machine: &Machine) {
+        // The pool's are ended in their group, which would launch another one otherwise.
+        if machine.pool.is_some() {
+            return;
+        }
         let (Some(instance), None) = (&machine.instance_id, machine.closed_at) else {
             return;
         };

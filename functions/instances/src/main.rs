@@ -19,11 +19,7 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
     let clock = Clock::system();
-    let store = Store::new(
-        &sdk,
-        env::required("HAULOUT_MACHINES_TABLE")?,
-        env::required("HAULOUT_CONTROL_TABLE")?,
-    );
+    let store = Store::new(&sdk, env::tables()?);
     let state = Instances {
         catalog: Catalog::new(&sdk, store.clone(), clock.clone()),
         store,

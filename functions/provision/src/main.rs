@@ -19,11 +19,7 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
-    let store = Store::new(
-        &sdk,
-        env::required("HAULOUT_MACHINES_TABLE")?,
-        env::required("HAULOUT_CONTROL_TABLE")?,
-    );
+    let store = Store::new(&sdk, env::tables()?);
     let provision = &Provision {
         catalog: Catalog::new(&sdk, store.clone(), Clock::system()),
         groups: Groups::new(&sdk, &deployment),

@@ -4,6 +4,7 @@ use haulout_aws::{
     compute::MOST_IN_A_CALL, error::AwsError, orders::Trouble, telemetry::error_chain,
 };
 use haulout_domain::ids::{InstanceId, MachineId};
+use jiff::Timestamp;
 
 use crate::pass::Pass;
 
@@ -61,15 +62,8 @@ impl Pass<'_> {
 
     /// Where not all get their turn, each pass begins with another one: what EC2 keeps refusing must not be in the
     /// way of the rest.
-    pub(crate) fn in_turn<T>(&self, mut all: Vec<T>) -> Vec<T> {
-        let minute = self.refresh.clock.now().as_second() / 60;
-        if let Ok(minute) = usize::try_from(minute)
-            && !all.is_empty()
-        {
-            let first = minute % all.len();
-            all.rotate_left(first);
-        }
-        all
+    pub(crate) fn in_turn<T>(&self, all: Vec<T>) -> Vec<T> {
+        in_turn(all, self.refresh.clock.now())
     }
 
     /// Asks EC2 to end instances, many in a call. A call that is refused is split until the instance is found that
@@ -173,6 +167,17 @@ impl Pass<'_> {
             self.report.would(line);
         }
     }
+}
+
+/// The same, beginning with another one each minute.
+pub(crate) fn in_turn<T>(mut all: Vec<T>, now: Timestamp) -> Vec<T> {
+    if let Ok(minute) = usize::try_from(now.as_second() / 60)
+        && !all.is_empty()
+    {
+        let first = minute % all.len();
+        all.rotate_left(first);
+    }
+    all
 }
 
 /// How many.

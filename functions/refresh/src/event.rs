@@ -1,5 +1,5 @@
-//! What invokes the sweep: the schedule, EventBridge when an execution ends badly, or somebody who wants to
-//! know what the sweep would do.
+//! What invokes this function: the schedule, EventBridge when an execution ends badly or a group's instances come and
+//! go, the stream of the projects table, or somebody who wants to know what the sweep would do.
 
 use haulout_domain::{ids::MachineId, naming};
 use serde::Deserialize;
@@ -7,14 +7,17 @@ use serde_json::Value;
 
 /// An event that is none of these; the deployment is wrong.
 #[derive(Debug, thiserror::Error)]
-#[error("neither the schedule's event nor an execution status change: {0}")]
+#[error("neither the schedule's event, an execution's, a group's nor a stream's: {0}")]
 pub struct UnknownEvent(String);
 
-/// Why the sweep was invoked.
+/// Why the function was invoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshEvent {
     /// The minute is over: look at everything.
     Schedule,
+    /// Something happened to the pool: an instance of its group came or went, a machine was claimed or released, or a
+    /// project was refused.
+    Pool,
     /// Look at everything, say what would be done, and do nothing.
     DryRun,
     /// An execution failed, timed out or was aborted: look at its machine.
@@ -44,6 +47,9 @@ impl TryFrom<Value> for RefreshEvent {
 
     fn try_from(event: Value) -> Result<Self, UnknownEvent> {
         let malformed = |error: serde_json::Error| UnknownEvent(error.to_string());
+        if is_of_stream(&event) {
+            return Ok(Self::Pool);
+        }
         match event.get("source").and_then(Value::as_str) {
             Some("haulout.schedule") => {
                 let Scheduled { dry_run } = serde_json::from_value(event).map_err(malformed)?;
@@ -59,7 +65,19 @@ impl TryFrom<Value> for RefreshEvent {
                     &change.detail.name,
                 )))
             }
+            Some("aws.autoscaling") => Ok(Self::Pool),
             source => Err(UnknownEvent(format!("source {source:?}"))),
         }
     }
+}
+
+/// What Lambda sends of a stream (Lambda developer guide, "Using Lambda with Amazon DynamoDB"). What the records say is
+/// read from the tables.
+fn is_of_stream(event: &Value) -> bool {
+    let records = event.get("Records").and_then(Value::as_array);
+    records.is_some_and(|records| {
+        records
+            .iter()
+            .any(|record| record.get("eventSource") == Some(&Value::from("aws:dynamodb")))
+    })
 }

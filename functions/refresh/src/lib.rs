@@ -1,11 +1,12 @@
 //! The sweep behind everything else: once a minute, and when an execution of the state machine ends
 //! badly, it takes every record whose work died on the way to its end, and ends what no record explains.
 //! Running it twice at once is safe: every write is conditional on what was read, every call to AWS may be
-//! repeated.
+//! repeated. The pool is looked after by one at a time.
 
 mod act;
 mod event;
 mod pass;
+mod pool;
 mod report;
 mod seen;
 mod strays;
@@ -16,6 +17,7 @@ use haulout_aws::{
 };
 
 pub use event::{RefreshEvent, UnknownEvent};
+pub use pool::{Pool, PoolDone, PoolError};
 pub use report::{Report, SweepError};
 
 /// What the sweep works with.
@@ -31,6 +33,8 @@ pub struct Refresh {
     pub workflow: Workflow,
     /// The most machines that an owner may have, where that is limited.
     pub quota: Option<u32>,
+    /// The pool, where the deployment has one.
+    pub pool: Option<Pool>,
     /// What time it is.
     pub clock: Clock,
     /// Where metrics go.

@@ -2,11 +2,21 @@
 
 use std::process::ExitCode;
 
+use aws_config::SdkConfig;
 use haulout_aws::{
-    clock::Clock, compute::Compute, config, emf::Metrics, env, groups::Groups, store::Store,
-    telemetry, workflow::Workflow,
+    clock::Clock,
+    compute::Compute,
+    config,
+    emf::Metrics,
+    env::{self, EnvError},
+    fleet::Fleet,
+    groups::Groups,
+    remote::Remote,
+    store::Store,
+    telemetry,
+    workflow::Workflow,
 };
-use haulout_refresh::{Refresh, RefreshEvent, Report};
+use haulout_refresh::{Pool, Refresh, RefreshEvent, Report};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::Instrument;
@@ -21,14 +31,11 @@ async fn serve() -> Result<(), Error> {
     let sdk = config::sdk_config();
     let deployment = env::deployment();
     let refresh = &Refresh {
-        store: Store::new(
-            &sdk,
-            env::required("HAULOUT_MACHINES_TABLE")?,
-            env::required("HAULOUT_CONTROL_TABLE")?,
-        ),
+        store: Store::new(&sdk, env::tables()?),
         compute: Compute::new(&sdk, &deployment),
         groups: Groups::new(&sdk, &deployment),
         quota: env::max_machines()?,
+        pool: pool(&sdk)?,
         workflow: Workflow::new(&sdk, env::required("HAULOUT_STATE_MACHINE_ARN")?),
         clock: Clock::system(),
         metrics: Metrics::stdout(&deployment),
@@ -41,6 +48,21 @@ async fn serve() -> Result<(), Error> {
             .await
     }))
     .await
+}
+
+/// The pool; nothing where the deployment names no group.
+fn pool(sdk: &SdkConfig) -> Result<Option<Pool>, EnvError> {
+    let Some(group) = env::optional("HAULOUT_POOL_GROUP") else {
+        return Ok(None);
+    };
+    Ok(Some(Pool {
+        fleet: Fleet::new(sdk),
+        remote: Remote::new(sdk),
+        group: group.trim().to_owned(),
+        settings: env::pool_settings()?,
+        repairs: env::flag("HAULOUT_POOL_REPAIRS", false)?,
+        deadlines: env::deadlines()?,
+    }))
 }
 
 async fn handle(refresh: &Refresh, event: Value) -> Result<Report, Error> {

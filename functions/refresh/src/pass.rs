@@ -20,14 +20,28 @@ use crate::{Refresh, RefreshEvent, Report, SweepError, seen::Seen};
 const GROUPS_A_PAGE: usize = 1_000;
 
 impl Refresh {
-    /// Does what the event asks for.
+    /// Does what the event asks for. The pool comes first: somebody may be waiting for a machine.
     pub async fn run(&self, event: &RefreshEvent) -> Result<Report, SweepError> {
+        let pool = match event {
+            RefreshEvent::Schedule | RefreshEvent::Pool => {
+                Some(Box::pin(self.look_after_pool()).await)
+            }
+            RefreshEvent::DryRun | RefreshEvent::ExecutionEnded(_) => None,
+        };
+        // Trouble with the one is no reason to leave the other.
+        let mut report = Box::pin(self.sweep(event)).await?;
+        report.pool = pool.transpose()?;
+        Ok(report)
+    }
+
+    async fn sweep(&self, event: &RefreshEvent) -> Result<Report, SweepError> {
         let mut pass = Pass::new(self, *event == RefreshEvent::DryRun);
         match event {
             RefreshEvent::Schedule => {
                 Box::pin(pass.everything()).await?;
                 self.store.keep_counts(&pass.counts).await?;
             }
+            RefreshEvent::Pool => {}
             RefreshEvent::DryRun => Box::pin(pass.everything()).await?,
             RefreshEvent::ExecutionEnded(Some(id)) => Box::pin(pass.one(id)).await?,
             RefreshEvent::ExecutionEnded(None) => {
@@ -174,6 +188,10 @@ impl<'a> Pass<'a> {
         let is_due = machine.needs_execution(now) || (at_once && machine.status.is_provisioning());
         if is_due && !self.is_draining {
             Box::pin(self.resume(machine)).await?;
+        }
+        if machine.pool.is_some() {
+            // All else is decided where its group is looked at.
+            return Ok(machine.status);
         }
         if self.refresh.quota.is_some() && !machine.counted {
             self.adopt(machine, now).await?;

@@ -3,6 +3,8 @@
 use haulout_aws::{error::AwsError, store::StoreError};
 use serde::Serialize;
 
+use crate::pool::{PoolDone, PoolError};
+
 /// The most lines of a dry run's plan: the answer of a function is limited.
 const MOST_LINES: usize = 1_000;
 
@@ -25,6 +27,9 @@ pub enum SweepError {
         /// Why, for the last one.
         reason: String,
     },
+    /// The pool could not be looked after, or not in full; the next pass tries again.
+    #[error("the pool could not be looked after")]
+    Pool(#[from] PoolError),
     /// What no record explains could not be looked after; the next pass tries again.
     #[error("the strays could not be looked after, because {0}")]
     Strays(String),
@@ -57,6 +62,9 @@ pub struct Report {
     pub put_off: u32,
     /// The calls to EC2, pages counted one by one.
     pub ec2_calls: u32,
+    /// What was done for the pool, where it was looked after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolDone>,
     /// Nothing was done.
     pub dry_run: bool,
     /// What a dry run would have done, one line each.

@@ -47,6 +47,7 @@ impl Words {
 struct Compact {
     id: InstanceId,
     attempt: Option<u32>,
+    is_grouped: bool,
     state: InstanceState,
     launch_time: Option<Timestamp>,
     public_ip: Option<Box<str>>,
@@ -100,10 +101,12 @@ impl Seen {
         self.instances.reserve(page.len());
         for listed in page {
             let machine = listed.machine.clone();
+            // A group's instances are its own, whatever tags its launch template puts on them.
+            let is_explained = listed.is_grouped;
             let it = self.pack(listed);
             self.instances.push(Tagged {
                 machine,
-                is_explained: false,
+                is_explained,
                 it,
             });
         }
@@ -143,6 +146,7 @@ impl Seen {
                 Listed {
                     machine: tagged.machine.clone(),
                     attempt: tagged.it.attempt,
+                    is_grouped: tagged.it.is_grouped,
                     facts: unpack(words, &tagged.it),
                 }
             })
@@ -186,10 +190,17 @@ impl Seen {
             .collect()
     }
 
-    fn pack(&mut self, Listed { attempt, facts, .. }: Listed) -> Compact {
+    fn pack(&mut self, listed: Listed) -> Compact {
+        let Listed {
+            attempt,
+            is_grouped,
+            facts,
+            ..
+        } = listed;
         let words = &mut self.words;
         Compact {
             attempt,
+            is_grouped,
             state: facts.state,
             launch_time: facts.launch_time,
             public_ip: facts.public_ip.map(String::into_boxed_str),

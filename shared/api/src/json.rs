@@ -3,7 +3,7 @@
 
 use axum::{
     body::Body,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, header::CONTENT_TYPE};
@@ -30,6 +30,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         check_content_type(request.headers())?;
         let body = read(request.into_body()).await?;
         parse(&body).map(Self)
+    }
+}
+
+/// A body that may be left out, or null.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Problem> {
+        let (head, body) = request.into_parts();
+        let body = read(body).await?;
+        if is_empty(&body) || body.trim_ascii() == b"null" {
+            return Ok(None);
+        }
+        check_content_type(&head.headers)?;
+        parse(&body).map(Self).map(Some)
     }
 }
 
@@ -79,12 +94,16 @@ async fn read(body: Body) -> Result<Vec<u8>, Problem> {
     }
 }
 
+fn is_empty(body: &[u8]) -> bool {
+    body.iter().all(u8::is_ascii_whitespace)
+}
+
 /// Reads a JSON text as `T`.
 ///
 /// # Errors
 /// A 400 that names the place and the field.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.iter().all(u8::is_ascii_whitespace) {
+    if is_empty(body) {
         let detail = "The body is empty: send a JSON object ({} where every field is optional).";
         return Err(Problem::new(Code::InvalidJson, detail));
     }

@@ -110,6 +110,10 @@ fn base() -> OpenApi {
                 .description(Some("EC2 machines, from request to end"))
                 .build(),
             TagBuilder::new()
+                .name("pool")
+                .description(Some("Idle machines, kept ready and handed to projects"))
+                .build(),
+            TagBuilder::new()
                 .name("service")
                 .description(Some("The service itself"))
                 .build(),

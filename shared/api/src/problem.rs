@@ -82,6 +82,8 @@ codes! {
     UnknownPath = 404, "unknown_path";
     /// No such machine.
     UnknownMachine = 404, "unknown_machine";
+    /// The project has no machine.
+    NoClaim = 404, "no_claim";
     /// The path exists, the method does not.
     MethodNotAllowed = 405, "method_not_allowed";
     /// The resource's current state does not allow it.
@@ -92,6 +94,8 @@ codes! {
     NoInstance = 409, "no_instance";
     /// The deployment is being drained: it takes no new machines.
     Draining = 409, "draining";
+    /// The deployment has no pool of machines.
+    NoPool = 409, "no_pool";
     /// The idempotency key came before, with another request.
     IdempotencyKeyReused = 409, "idempotency_key_reused";
     /// It was there, and its time is over.
@@ -108,6 +112,8 @@ codes! {
     Internal = 500, "internal";
     /// Something Haulout depends on is not available now.
     Unavailable = 503, "unavailable";
+    /// No machine of the pool is idle; another one is on its way.
+    NoIdleMachine = 503, "no_idle_machine";
     /// AWS asks us to slow down.
     AwsThrottled = 503, "aws_throttled";
     /// AWS refused what Haulout asked of it; the detail carries AWS's text.

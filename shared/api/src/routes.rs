@@ -33,22 +33,42 @@ pub(crate) fn is_public(method: &Method, template: &str) -> bool {
 
 /// Path templates (`/instances/{id}`) and the methods each has: what the functions behind the same API answer.
 #[derive(Debug, Clone, Default)]
-pub struct Paths(Arc<BTreeMap<String, Vec<String>>>);
+pub struct Paths {
+    templates: Arc<BTreeMap<String, Vec<String>>>,
+    reserved: &'static [&'static str],
+}
 
 impl Paths {
     /// From templates, each with its methods in capitals.
     pub fn new(paths: impl IntoIterator<Item = (String, Vec<String>)>) -> Self {
-        Self(Arc::new(paths.into_iter().collect()))
+        Self {
+            templates: Arc::new(paths.into_iter().collect()),
+            reserved: &[],
+        }
+    }
+
+    /// First words that no parameter stands for.
+    #[must_use]
+    pub fn reserving(mut self, words: &'static [&'static str]) -> Self {
+        self.reserved = words;
+        self
     }
 
     /// The methods a path has; empty when no template fits it.
     pub fn methods(&self, path: &str) -> &[String] {
         // A template with literals beats one with parameters at the same place, as in API Gateway.
-        self.0
+        self.templates
             .iter()
             .filter(|(template, _)| fits(template, path))
+            .filter(|(template, _)| !template.starts_with("/{") || !self.is_reserved(path))
             .min_by_key(|(template, _)| template.matches('{').count())
             .map_or(&[], |(_, methods)| methods)
+    }
+
+    fn is_reserved(&self, path: &str) -> bool {
+        let first = path.split('/').nth(1).unwrap_or_default();
+        let is = |word: &&str| word.eq_ignore_ascii_case(first);
+        self.reserved.iter().any(is)
     }
 }
 
@@ -72,7 +92,9 @@ fn fits(template: &str, path: &str) -> bool {
 /// Answers what no route does.
 pub(crate) fn fallback(elsewhere: &Paths, request: &Request) -> Response {
     let methods = elsewhere.methods(request.uri().path());
-    if methods.is_empty() {
+    // One that a path has arrives here when it is routed nowhere else.
+    let is_theirs = methods.iter().any(|it| it == request.method().as_str());
+    if methods.is_empty() || is_theirs {
         let detail = "Nothing is at this path. GET /openapi.json lists what there is.";
         return Problem::new(Code::UnknownPath, detail).into_response();
     }

@@ -77,6 +77,11 @@ impl Metrics {
         self.emit(name, "Count", 1.0, by);
     }
 
+    /// How many of something there are.
+    pub fn amount(&self, name: &'static str, amount: u32) {
+        self.emit(name, "Count", f64::from(amount), &[]);
+    }
+
     /// How long something took, in seconds.
     pub fn seconds(&self, name: &'static str, seconds: f64, by: &[(Dimension, &'static str)]) {
         self.emit(name, "Seconds", seconds, by);

@@ -3,7 +3,15 @@
 
 use std::{env, error::Error, str::FromStr};
 
-use haulout_domain::{guard::GuardRails, plan::LaunchDefaults, poll::Deadlines};
+#[cfg(feature = "store")]
+use crate::store::Tables;
+use haulout_domain::{
+    guard::GuardRails,
+    machine::StagingSpec,
+    plan::LaunchDefaults,
+    poll::Deadlines,
+    pool::{PoolSettings, capacity::Bounds},
+};
 
 /// A variable that is missing or makes no sense. The deployment is wrong; the text says where.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +64,16 @@ pub fn deployment() -> String {
     optional("HAULOUT_DEPLOYMENT").unwrap_or_else(|| "haulout".to_owned())
 }
 
+/// `HAULOUT_MACHINES_TABLE`, `HAULOUT_CONTROL_TABLE`, `HAULOUT_PROJECTS_TABLE`.
+#[cfg(feature = "store")]
+pub fn tables() -> Result<Tables, EnvError> {
+    Ok(Tables {
+        machines: required("HAULOUT_MACHINES_TABLE")?,
+        control: required("HAULOUT_CONTROL_TABLE")?,
+        projects: required("HAULOUT_PROJECTS_TABLE")?,
+    })
+}
+
 /// `HAULOUT_RUNNING_TIMEOUT_SECONDS`, `HAULOUT_AGENT_TIMEOUT_SECONDS`, `HAULOUT_COMMAND_TIMEOUT_SECONDS`,
 /// `HAULOUT_STATUS_CHECK_TIMEOUT_SECONDS`.
 pub fn deadlines() -> Result<Deadlines, EnvError> {
@@ -69,6 +87,32 @@ pub fn deadlines() -> Result<Deadlines, EnvError> {
             default.checks_seconds,
         )?,
     })
+}
+
+/// `HAULOUT_POOL_BUFFER`, `HAULOUT_POOL_MIN`, `HAULOUT_POOL_MAX`, and what is staged before a machine is idle:
+/// `HAULOUT_POOL_BLOB_ID`, `HAULOUT_POOL_BLOB_SHA256`.
+pub fn pool_settings() -> Result<PoolSettings, EnvError> {
+    let variables = Variables(&optional);
+    let default = Bounds::default();
+    let sha256 = variables.one("HAULOUT_POOL_BLOB_SHA256")?;
+    let blob = variables.one("HAULOUT_POOL_BLOB_ID")?;
+    Ok(PoolSettings {
+        bounds: Bounds {
+            buffer: number("HAULOUT_POOL_BUFFER", default.buffer)?,
+            min: number("HAULOUT_POOL_MIN", default.min)?,
+            max: number("HAULOUT_POOL_MAX", default.max)?,
+        },
+        staging: blob.map(|blob| StagingSpec {
+            blob,
+            sha256,
+            size_bytes: None,
+        }),
+    })
+}
+
+/// A variable that is `true` or `false`, or its default when it is not set.
+pub fn flag(name: &'static str, default: bool) -> Result<bool, EnvError> {
+    Ok(Variables(&optional).one(name)?.unwrap_or(default))
 }
 
 /// `HAULOUT_MAX_MACHINES`: the most machines that an owner may have; nothing when there is no such limit.

@@ -13,6 +13,8 @@ pub mod env;
 pub mod error;
 #[cfg(feature = "figures")]
 pub mod figures;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 #[cfg(feature = "compute")]
 pub mod groups;
 #[cfg(feature = "notify")]

@@ -88,7 +88,18 @@ fn entered(
             failed(metrics, after);
         }
         Status::WaitingForInstance => action(metrics, "launch", "tried_elsewhere"),
-        Status::WaitingForSsm | Status::FetchingBlob => {}
+        Status::Claimed if previous.is_some_and(|entry| entry.phase == Status::Claimed) => {
+            action(metrics, "interrupt", "announced");
+        }
+        Status::Claimed => action(metrics, "claim", "done"),
+        Status::Idle => action(metrics, "warm", "done"),
+        Status::Draining => {
+            action(metrics, "release", "requested");
+            if before.error.is_none() {
+                failed(metrics, after);
+            }
+        }
+        Status::Warming | Status::WaitingForSsm | Status::FetchingBlob => {}
     }
 }
 

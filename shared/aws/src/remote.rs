@@ -1,5 +1,7 @@
 //! SSM: whether a machine's agent reports, and the staging command.
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
 use aws_sdk_ssm::{
     Client,
@@ -15,6 +17,9 @@ use crate::error::AwsError;
 
 /// The document that runs a shell script.
 const DOCUMENT: &str = "AWS-RunShellScript";
+/// The most agents that are asked for in a call, and shown on a page (SSM API, DescribeInstanceInformation).
+pub const MOST_ASKED: usize = 50;
+const PAGE: i32 = 50;
 
 /// SSM.
 #[derive(Debug, Clone)]
@@ -60,6 +65,37 @@ impl Remote {
                     .zip(since)
                     .is_none_or(|(ping, since)| ping.secs() >= since.as_second())
         }))
+    }
+
+    /// Those of the instances whose agents report.
+    pub async fn online(&self, ids: &[InstanceId]) -> Result<BTreeSet<InstanceId>, AwsError> {
+        const OPERATION: &str = "DescribeInstanceInformation";
+        let mut online = BTreeSet::new();
+        for together in ids.chunks(MOST_ASKED) {
+            let values = together.iter().map(|id| id.as_str().to_owned()).collect();
+            let filter = InstanceInformationStringFilter::builder()
+                .key(InstanceInformationFilterKey::InstanceIds.as_str())
+                .set_values(Some(values))
+                .build()
+                .map_err(|_| AwsError::incomplete(OPERATION, "a required field"))?;
+            let mut pages = self
+                .client
+                .describe_instance_information()
+                .filters(filter)
+                .max_results(PAGE)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| AwsError::new(OPERATION, error))?;
+                let reporting = page
+                    .instance_information_list()
+                    .iter()
+                    .filter(|info| info.ping_status() == Some(&PingStatus::Online))
+                    .filter_map(|info| info.instance_id()?.parse().ok());
+                online.extend(reporting);
+            }
+        }
+        Ok(online)
     }
 
     /// Sends a shell script (SendCommand) that may run for `run_seconds`; answers the command's id.

@@ -1,7 +1,8 @@
 //! AWS's error codes, read for what they mean to a machine: our code, the HTTP status when a caller waits
 //! for the answer, whether repeating helps, and what else could be tried. One table; a code that is not in it
 //! keeps AWS's own text and request id.
-//! Source: "Error codes for the Amazon EC2 API", "AWS Systems Manager API: common errors".
+//! Source: "Error codes for the Amazon EC2 API", "AWS Systems Manager API: common errors", "Amazon EC2 Auto Scaling API:
+//! common errors".
 
 use crate::failure::FailureCode;
 
@@ -94,6 +95,8 @@ const TABLE: &[Row] = &[
             "TransactionCanceledException",
             "TransactionConflictException",
             "TransactionInProgressException",
+            "ResourceContention",
+            "ScalingActivityInProgress",
         ],
         Meaning::Unavailable,
         503,
@@ -293,6 +296,8 @@ mod tests {
             ("RequestLimitExceeded", Throttled, 503),
             ("ThrottlingException", Throttled, 503),
             ("InternalError", Unavailable, 503),
+            ("ResourceContention", Unavailable, 503),
+            ("ScalingActivityInProgress", Unavailable, 503),
             (
                 "InsufficientInstanceCapacity",
                 Final(F::InsufficientCapacity),

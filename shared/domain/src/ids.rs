@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -30,6 +31,19 @@ impl MachineId {
     /// A new id; ids made later sort after earlier ones (RFC 9562, UUIDv7).
     pub fn generate() -> Self {
         Self(format!("m-{}", Uuid::now_v7()))
+    }
+
+    /// The id of the machine found as this instance: the same whenever it is found, so that it gets one record only.
+    pub fn of_instance(instance: &InstanceId, launched: Timestamp) -> Self {
+        // At most 17 hexadecimal digits, 68 bits; a UUIDv7 has room for 74 beside its time. The bits that the version
+        // and the variant take are left free.
+        let digits = u128::from_str_radix(&instance.0[2..], 16).unwrap_or_default();
+        let spread = (digits & ((1 << 62) - 1)) | ((digits >> 62) << 64);
+        let mut random = [0; 10];
+        random.copy_from_slice(&spread.to_be_bytes()[6..]);
+        let millis = u64::try_from(launched.as_millisecond()).unwrap_or_default();
+        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        Self(format!("m-{uuid}"))
     }
 
     /// The text form.

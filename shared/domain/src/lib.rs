@@ -21,6 +21,7 @@ pub mod notice;
 pub mod offer;
 pub mod plan;
 pub mod poll;
+pub mod pool;
 pub mod power;
 #[cfg(test)]
 mod power_tests;

@@ -17,6 +17,7 @@ use crate::{
     offer::Tried,
     plan::LaunchPlan,
     poll::Deadlines,
+    pool::Membership,
     status::{Architecture, Desired, InstanceState, Market, OnFailure, Source, Status, VolumeType},
 };
 
@@ -253,6 +254,9 @@ pub struct Machine {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<MachineError>,
+    /// Its place in the pool; nothing for a machine of POST /instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Membership>,
     /// What happened when.
     pub timeline: Vec<TimelineEntry>,
     /// Tail of the staging command's output.
@@ -350,6 +354,7 @@ impl Machine {
             missing: None,
             command_id: None,
             error: None,
+            pool: None,
             timeline: vec![TimelineEntry {
                 phase: Status::WaitingForInstance,
                 at: now,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::{machine::Machine, status::Status};
+use crate::{machine::Machine, pool::claim::Claim, status::Status};
 
 /// The longest subject SNS takes, in characters; it must be ASCII and begin with a letter or a digit.
 const MAX_SUBJECT: usize = 100;
@@ -61,6 +61,12 @@ pub struct Notice {
 
 /// What a write of a record is worth telling. `before` is the record it replaced.
 pub fn notices(before: Option<&Machine>, after: &Machine) -> Vec<Notice> {
+    if after.pool.is_some() {
+        return before
+            .and_then(|it| of_pool(it, after))
+            .into_iter()
+            .collect();
+    }
     let mut kinds = Vec::new();
     if before.is_none() {
         kinds.push(NoticeKind::Created);
@@ -72,7 +78,27 @@ pub fn notices(before: Option<&Machine>, after: &Machine) -> Vec<Notice> {
     if announced(after) && before.is_some_and(|before| !announced(before)) {
         kinds.push(NoticeKind::Expiring);
     }
-    kinds.into_iter().map(|kind| notice(kind, after)).collect()
+    kinds
+        .into_iter()
+        .map(|kind| notice(kind, after, None))
+        .collect()
+}
+
+/// Of the pool's machines only those in use are worth a word: that EC2 takes one back, and that one is lost.
+fn of_pool(before: &Machine, after: &Machine) -> Option<Notice> {
+    let claim = before.claim();
+    let kind = match (before.status, after.status) {
+        // Nothing else is entered while it stays claimed.
+        (Status::Claimed, Status::Claimed) if before.timeline.last() != after.timeline.last() => {
+            NoticeKind::Interrupted
+        }
+        // One that is released drains without an error.
+        (Status::Claimed, Status::Draining | Status::Terminated) if before.error != after.error => {
+            NoticeKind::Terminated
+        }
+        _ => return None,
+    };
+    Some(notice(kind, after, claim))
 }
 
 fn entered(from: Status, machine: &Machine) -> Option<NoticeKind> {
@@ -95,16 +121,17 @@ fn was_not_started(machine: &Machine) -> bool {
     before.is_some_and(|entry| entry.phase == Status::Starting)
 }
 
-fn notice(kind: NoticeKind, machine: &Machine) -> Notice {
+fn notice(kind: NoticeKind, machine: &Machine, claim: Option<&Claim>) -> Notice {
     let word = kind.as_str();
+    let owner = claim.map_or(&machine.owner, |claim| &claim.owner);
     Notice {
         kind,
         subject: subject(&format!("{} {word}", machine.name), machine),
-        body: body(kind, machine),
+        body: body(kind, machine, owner, claim),
         attributes: vec![
             ("event", word.to_owned()),
             ("machine_id", machine.id.to_string()),
-            ("owner", machine.owner.clone()),
+            ("owner", owner.clone()),
             ("source", machine.source.to_string()),
             ("market", machine.market().to_string()),
         ],
@@ -123,7 +150,7 @@ fn subject(text: &str, machine: &Machine) -> String {
     format!("{} {event}", machine.id)
 }
 
-fn body(kind: NoticeKind, machine: &Machine) -> String {
+fn body(kind: NoticeKind, machine: &Machine, owner: &str, claim: Option<&Claim>) -> String {
     let facts = machine.instance.as_ref();
     let at: Timestamp = machine.phase_entered_at();
     let mut body = format!(
@@ -156,7 +183,8 @@ fn body(kind: NoticeKind, machine: &Machine) -> String {
     );
     line("Market", Some(machine.market().to_string()));
     line("SSH", machine.ssh_string(facts));
-    line("Owner", Some(machine.owner.clone()));
+    line("Owner", Some(owner.to_owned()));
+    line("Project", claim.map(|claim| claim.project.to_string()));
     line("Time", Some(at.to_string()));
     line("Ends", machine.expires_at.map(|end| end.to_string()));
     if let Some(error) = &machine.error {

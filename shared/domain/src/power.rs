@@ -135,6 +135,10 @@ impl Machine {
     /// EC2 announced that it takes the spot instance back. What its user does in the two minutes left is not
     /// cut short; what nobody uses yet ends at once.
     pub fn interrupted(&mut self, now: Timestamp) {
+        if self.pool.is_some() {
+            self.interrupted_in_pool(now);
+            return;
+        }
         let is_up = self.status == Status::Ready || self.status.is_provisioning();
         if !is_up || self.desired != Desired::Running {
             return;

@@ -77,6 +77,14 @@ words! {
         Starting = "starting",
         /// EC2 takes a spot instance back, two minutes after saying so.
         Interrupted = "interrupted",
+        /// In the pool: coming up.
+        Warming = "warming",
+        /// In the pool: ready to be handed out.
+        Idle = "idle",
+        /// In the pool: a project has it.
+        Claimed = "claimed",
+        /// In the pool: on its way out.
+        Draining = "draining",
     }
 }
 

@@ -108,7 +108,8 @@ impl Machine {
     /// Compares the record with what EC2's listing showed of it, and answers what is to be done. `seen` holds
     /// only instances that the record explains ([`Self::explains`]).
     pub fn reconcile(&mut self, seen: &[InstanceFacts], now: Timestamp) -> Orders {
-        if self.closed_at.is_some() {
+        // The pool's are compared with what their group shows.
+        if self.closed_at.is_some() || self.pool.is_some() {
             return Orders::default();
         }
         self.expire(now);
@@ -144,6 +145,9 @@ impl Machine {
             return;
         }
         self.facts_seen(facts, now);
+        if self.pool.is_some() {
+            return;
+        }
         // A listing may be some seconds old: what contradicts a fresh change is looked at again.
         let is_settled = now.duration_since(self.phase_entered_at()) >= GRACE;
         match (self.status, facts.state) {
@@ -167,7 +171,7 @@ impl Machine {
 
     /// Addresses change when an instance is started again. Whoever saw it before the record last changed is late:
     /// what the record says since is newer.
-    fn facts_seen(&mut self, facts: &InstanceFacts, now: Timestamp) {
+    pub(crate) fn facts_seen(&mut self, facts: &InstanceFacts, now: Timestamp) {
         if now < self.updated_at {
             return;
         }
@@ -179,6 +183,9 @@ impl Machine {
 
     /// What is to be done about the instances seen.
     pub fn orders(&self, seen: &[InstanceFacts]) -> Orders {
+        if self.pool.is_some() {
+            return Orders::default();
+        }
         let mut orders = Orders {
             delete_group: self.has_group_left(),
             ..Orders::default()
@@ -224,14 +231,7 @@ impl Machine {
         if self.status.is_provisioning() && self.desired == Desired::Running {
             return;
         }
-        let missing = self.missing.get_or_insert(Missing {
-            since: now,
-            passes: 0,
-        });
-        missing.passes = missing.passes.saturating_add(1);
-        let Missing { since, passes } = *missing;
-        self.updated_at = now;
-        if passes >= GONE_PASSES && now.duration_since(since) >= GONE_AFTER {
+        if self.is_missing_for_good(now) {
             if self.desired == Desired::Running && self.status == Status::Ready {
                 self.note_loss(FailureCode::InstanceGone, "EC2 no longer lists it");
             }
@@ -239,8 +239,25 @@ impl Machine {
         }
     }
 
+    /// Counts one more pass that missed the instance; whether it now counts as gone.
+    pub(crate) fn is_missing_for_good(&mut self, now: Timestamp) -> bool {
+        let missing = self.missing.get_or_insert(Missing {
+            since: now,
+            passes: 0,
+        });
+        missing.passes = missing.passes.saturating_add(1);
+        let Missing { since, passes } = *missing;
+        self.updated_at = now;
+        passes >= GONE_PASSES && now.duration_since(since) >= GONE_AFTER
+    }
+
     /// The instance is terminated. That nobody asked for it is an error the owner should see.
     fn gone(&mut self, facts: &InstanceFacts, now: Timestamp) {
+        if self.pool.is_some() {
+            // Its record closes when its group does not list it any more.
+            self.lost_in_pool("the instance is terminated", now);
+            return;
+        }
         if self.desired != Desired::Terminated
             && matches!(
                 self.status,
@@ -258,7 +275,7 @@ impl Machine {
         self.instance_gone(now);
     }
 
-    fn note_loss(&mut self, code: FailureCode, reason: &str) {
+    pub(crate) fn note_loss(&mut self, code: FailureCode, reason: &str) {
         let failure = Failure::new(code, format!("the instance is gone: {reason}"));
         self.error = Some(failure.in_phase(self.status));
     }

@@ -76,17 +76,23 @@ impl Machine {
         if self.cycle != cycle {
             return Some(Next::Stopped);
         }
+        if self.pool.is_some() && self.is_leaving_pool() {
+            // Its group ends it.
+            return Some(Next::Stopped);
+        }
         if self.is_unwinding() {
             return Some(Next::Cleanup);
         }
         match self.status {
-            Status::Ready => Some(Next::Ready),
+            Status::Ready | Status::Idle | Status::Claimed => Some(Next::Ready),
             Status::Failed => Some(Next::Failed),
             Status::Terminating
             | Status::Terminated
             | Status::Stopping
             | Status::Stopped
-            | Status::Interrupted => Some(Next::Stopped),
+            | Status::Interrupted
+            | Status::Warming
+            | Status::Draining => Some(Next::Stopped),
             Status::WaitingForInstance
             | Status::WaitingForSsm
             | Status::FetchingBlob
@@ -234,7 +240,12 @@ impl Machine {
             } => {
                 self.output = Some(tail(&stdout));
                 staging::outcome(response_code, &stdout, &stderr)?;
-                self.enter(Status::Ready, "the model's script was started", now);
+                let fit = if self.pool.is_some() {
+                    Status::Idle
+                } else {
+                    Status::Ready
+                };
+                self.enter(fit, "the model's script was started", now);
                 Ok(Next::Ready)
             }
             CommandState::TimedOut { stdout } => {
@@ -252,6 +263,10 @@ impl Machine {
     /// is. One that was started again is never terminated for it: its volumes may hold somebody's work.
     pub fn fail(&mut self, failure: Failure, now: Timestamp) -> Next {
         if self.status.is_provisioning() && !self.is_unwinding() {
+            if self.pool.is_some() {
+                self.retire_failed(failure, now);
+                return Next::Failed;
+            }
             let detail = failure.message.clone();
             let phase = self.status;
             self.error = Some(failure.in_phase(phase));
@@ -281,6 +296,10 @@ impl Machine {
     /// Somebody wants the machine gone.
     pub fn terminate(&mut self, reason: &str, now: Timestamp) {
         if self.desired == Desired::Terminated || self.closed_at.is_some() {
+            return;
+        }
+        if self.pool.is_some() {
+            self.release(reason, now);
             return;
         }
         self.desired = Desired::Terminated;

@@ -16,7 +16,7 @@ use haulout_instances::Instances;
 use haulout_local::sim::LAUNCH_TEMPLATE_ID;
 use haulout_tests::{
     call::{Action, Refusal, Service},
-    dynamo::{CONTROL, MACHINES},
+    dynamo::tables,
     faults::{CallFault, Trouble},
     gateway::{Answer, GatewayEvent},
     settings::Settings,
@@ -193,7 +193,7 @@ fn instances(world: &World, launch: LaunchDefaults, lines: Lines) -> Instances {
     let sdk = world.sdk_config();
     let time = world.clock.clone();
     let clock = Clock::from_fn(move || time.now());
-    let store = Store::new(sdk, MACHINES, CONTROL);
+    let store = Store::new(sdk, tables());
     Instances {
         catalog: Catalog::new(sdk, store.clone(), clock.clone()),
         store,

@@ -163,8 +163,8 @@ fn goes_where_it_may(before: &Machine, after: &Machine) -> bool {
 /// Where a status may lead.
 fn leads_to(was: Status, is: Status) -> bool {
     use Status::{
-        Failed, FetchingBlob, Interrupted, Ready, Starting, Stopped, Stopping, Terminated,
-        Terminating, WaitingForInstance, WaitingForSsm,
+        Claimed, Draining, Failed, FetchingBlob, Idle, Interrupted, Ready, Starting, Stopped,
+        Stopping, Terminated, Terminating, WaitingForInstance, WaitingForSsm, Warming,
     };
     let to: &[Status] = match was {
         WaitingForInstance => &[
@@ -175,8 +175,23 @@ fn leads_to(was: Status, is: Status) -> bool {
             Terminating,
             Terminated,
         ],
-        WaitingForSsm => &[FetchingBlob, Failed, Interrupted, Terminating, Terminated],
-        FetchingBlob => &[Ready, Failed, Interrupted, Terminating, Terminated],
+        WaitingForSsm => &[
+            FetchingBlob,
+            Failed,
+            Interrupted,
+            Draining,
+            Terminating,
+            Terminated,
+        ],
+        FetchingBlob => &[
+            Ready,
+            Idle,
+            Failed,
+            Interrupted,
+            Draining,
+            Terminating,
+            Terminated,
+        ],
         Ready => &[Stopping, Interrupted, Terminating, Terminated],
         // One that is kept, or was started again.
         Failed => &[Stopping, Terminating],
@@ -185,8 +200,12 @@ fn leads_to(was: Status, is: Status) -> bool {
         Stopped => &[Starting, Terminating, Terminated],
         Starting => &[WaitingForSsm, Ready, Stopping, Terminating, Terminated],
         Interrupted => &[Terminating, Terminated],
-        Terminating => &[Terminated],
+        Terminating | Draining => &[Terminated],
         Terminated => &[],
+        Warming => &[WaitingForSsm, Idle, Draining, Terminated],
+        // Back, when somebody sets it aside in its group.
+        Idle => &[Claimed, Warming, Draining, Terminated],
+        Claimed => &[Draining, Terminated],
     };
     to.contains(&is)
 }

@@ -20,6 +20,9 @@ use super::{
 };
 use crate::error::AwsError;
 
+/// The tag that Auto Scaling puts on what it launches: the group's name.
+const TAG_GROUP: &str = "aws:autoscaling:groupName";
+
 /// An instance in a listing, and what its tags say.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -27,6 +30,8 @@ pub struct Listed {
     pub machine: Option<MachineId>,
     /// From the tag `haulout:attempt`.
     pub attempt: Option<u32>,
+    /// An Auto Scaling group has launched it.
+    pub is_grouped: bool,
     /// The instance.
     pub facts: InstanceFacts,
 }
@@ -58,6 +63,7 @@ fn listed(page: &DescribeInstancesOutput) -> Vec<Listed> {
             Some(Listed {
                 machine: tag(instance, TAG_MACHINE).and_then(|id| id.parse().ok()),
                 attempt: tag(instance, TAG_ATTEMPT).and_then(|attempt| attempt.parse().ok()),
+                is_grouped: tag(instance, TAG_GROUP).is_some(),
                 facts: facts(instance)?,
             })
         })
@@ -70,9 +76,18 @@ impl Compute {
         self.listing_of(None)
     }
 
+    /// Every instance of an Auto Scaling group, in all states, whether the deployment's tag is on it or not.
+    pub fn listing_of_group(&self, name: &str) -> Listing {
+        self.listing_with(vec![tag_filter(TAG_GROUP, name)])
+    }
+
     pub(super) fn listing_of(&self, with: Option<(&str, &str)>) -> Listing {
         let mut filters = vec![tag_filter(TAG_DEPLOYMENT, &self.deployment)];
         filters.extend(with.map(|(key, value)| tag_filter(key, value)));
+        self.listing_with(filters)
+    }
+
+    fn listing_with(&self, filters: Vec<Filter>) -> Listing {
         let pages: DescribeInstancesPaginator = self
             .client
             .describe_instances()

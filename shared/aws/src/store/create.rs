@@ -20,7 +20,7 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 const TRIES: u32 = 10;
 
 /// There is no such record.
-const NEW: &str = "attribute_not_exists(id)";
+pub(super) const NEW: &str = "attribute_not_exists(id)";
 
 /// An idempotency key as a caller sent it with a request.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Store, StoreError, machines::Item, text};
 use crate::error::AwsError;
 
-const DRAIN: &str = "drain";
+pub(super) const DRAIN: &str = "drain";
 
 /// No machine is made, and all are ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -87,8 +87,17 @@ impl Store {
         after: Option<&MachineId>,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
-        let filter = Filter::default();
-        let start = after.map(|id| start_key(None, id));
+        self.page_forward(Filter::default(), after, now).await
+    }
+
+    /// One page of the records that match, oldest first.
+    pub(super) async fn page_forward(
+        &self,
+        filter: Filter,
+        after: Option<&MachineId>,
+        now: Timestamp,
+    ) -> Result<Page, StoreError> {
+        let start = after.map(|id| start_key(filter.status, id));
         let (items, last) = self.read(filter, start, SWEEP_PAGE, true, now).await?;
         let machines = items
             .into_iter()

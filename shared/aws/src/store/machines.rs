@@ -10,7 +10,7 @@ use haulout_domain::{
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError, listing, number,
+    Store, StoreError, listing, number, pool,
     quota::Place,
     text,
     transaction::{Outcome, put},
@@ -21,10 +21,10 @@ use crate::error::AwsError;
 const TRIES: u32 = 8;
 
 /// The attribute that tells a write from another one of the same content.
-const WRITE: &str = "write_id";
+pub(super) const WRITE: &str = "write_id";
 
 /// Nobody wrote the record in between.
-const UNCHANGED: &str = "version = :version";
+pub(super) const UNCHANGED: &str = "version = :version";
 
 /// A stored item.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -70,13 +70,15 @@ impl Store {
     /// once more from the start. `change` decides on what it is given and may be called several times.
     /// Answers the record as it now stands and what `change` said; nothing if there is no such record.
     ///
-    /// A machine that closes gives its place in its owner's quota back, in the same transaction.
+    /// A machine that closes gives its place in its owner's quota back, and one whose claim changes takes its project's
+    /// row along, in the same transaction.
     pub async fn update<T>(
         &self,
         id: &MachineId,
         change: impl FnMut(&mut Machine) -> T,
     ) -> Result<Option<(Machine, T)>, StoreError> {
-        self.update_known(id, None, change).await
+        // Boxed: several records are held over its waits.
+        Box::pin(self.update_known(id, None, change)).await
     }
 
     /// As [`Self::update`], for whoever has just read the record: it is read again only if it has changed since.
@@ -85,8 +87,7 @@ impl Store {
         read: &Machine,
         change: impl FnMut(&mut Machine) -> T,
     ) -> Result<Option<(Machine, T)>, StoreError> {
-        self.update_known(&read.id, Some(read.clone()), change)
-            .await
+        Box::pin(self.update_known(&read.id, Some(read.clone()), change)).await
     }
 
     async fn update_known<T>(
@@ -132,7 +133,8 @@ impl Store {
         Err(StoreError::Conflict(id.clone()))
     }
 
-    /// Writes a record over the version of it that was read, and the owner's quota with it if it changes.
+    /// Writes a record over the version of it that was read, and with it the owner's quota and the project's row, if
+    /// they change.
     async fn replace(
         &self,
         before: &Machine,
@@ -141,20 +143,27 @@ impl Store {
     ) -> Result<Replaced, StoreError> {
         let mut item = item(after)?;
         item.insert(WRITE.to_owned(), text(write));
-        let Some(place) = Place::of(before, after) else {
+        let places = Place::of(before, after)
+            .map(|place| self.change_places(&after.owner, place))
+            .transpose()?;
+        let project = self.change_project(before, after)?;
+        if places.is_none() && project.is_none() {
             return self.replace_alone(before.version, item).await;
-        };
+        }
         let version = [(":version", number(before.version))];
         let record = put(&self.machines, item.clone(), UNCHANGED, version)?;
-        let places = self.change_places(&after.owner, place)?;
-        match self.write_all(&[record, places], write).await? {
+        let parts: Vec<_> = [Some(record), places, project]
+            .into_iter()
+            .flatten()
+            .collect();
+        match self.write_all(&parts, write).await? {
             Outcome::Done => Ok(Replaced::Yes),
             Outcome::Refused(conditions, _) if conditions.first() == Some(&true) => {
                 Ok(Replaced::Outdated)
             }
             Outcome::Refused(..) => {
-                // A machine must end even when its owner's counter was lost.
-                tracing::warn!(machine_id = %after.id, owner = after.owner, "no place in the quota to give back");
+                // A machine must end even when its owner's counter, or its project's row, was lost.
+                tracing::warn!(machine_id = %after.id, owner = after.owner, "what is written with the record is not as it should be");
                 self.replace_alone(before.version, item).await
             }
             Outcome::Met(_) => Ok(Replaced::Met),
@@ -195,6 +204,7 @@ enum Replaced {
 pub(super) fn item(machine: &Machine) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(machine)?;
     item.insert("listing".to_owned(), text(listing::ALL));
+    item.extend(pool::idle_keys(machine).into_iter().flatten());
     if let Some(purge_at) = machine.purge_at() {
         item.insert("purge_at".to_owned(), number(purge_at.as_second()));
     }

@@ -1,14 +1,17 @@
-//! DynamoDB: the `machines` table, where every record lives, and `control`, for what is not a record
-//! (idempotency keys, counters, what holds for a while). Every write of a record is conditional on what was read.
+//! DynamoDB: the `machines` table, where every record lives; `projects`, which says what machine a project has; and
+//! `control`, for what is neither (idempotency keys, counters, leases, what holds for a while). Every write of a record is conditional on what was read.
 
 mod cache;
 mod capacity;
+mod claims;
 mod control;
 mod counts;
 mod create;
 mod drain;
+mod lease;
 mod listing;
 mod machines;
+mod pool;
 mod quota;
 mod sightings;
 mod transaction;
@@ -19,20 +22,34 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use haulout_domain::ids::MachineId;
 
 pub use self::{
+    claims::Claimed,
     counts::Counts,
     create::{Created, Idempotency},
     drain::Drain,
     listing::{Filter, Page},
+    pool::IDLE_SHARDS,
     sightings::Sighting,
 };
 use crate::error::AwsError;
 
-/// The two tables.
+/// The names of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tables {
+    /// Machines' records.
+    pub machines: String,
+    /// Idempotency keys, counters, leases.
+    pub control: String,
+    /// What machine a project has.
+    pub projects: String,
+}
+
+/// The tables.
 #[derive(Debug, Clone)]
 pub struct Store {
     client: Client,
     machines: String,
     control: String,
+    projects: String,
     /// The SDK's way to wait.
     sleep: SharedAsyncSleep,
 }
@@ -64,15 +81,17 @@ impl StoreError {
 
 impl Store {
     /// A store on these tables.
-    pub fn new(
-        config: &SdkConfig,
-        machines: impl Into<String>,
-        control: impl Into<String>,
-    ) -> Self {
+    pub fn new(config: &SdkConfig, tables: Tables) -> Self {
+        let Tables {
+            machines,
+            control,
+            projects,
+        } = tables;
         Self {
             client: Client::new(config),
-            machines: machines.into(),
-            control: control.into(),
+            machines,
+            control,
+            projects,
             sleep: config
                 .sleep_impl()
                 .unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep::new())),
