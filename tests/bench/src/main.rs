@@ -1,6 +1,7 @@
-//! Benchmarks: what a launch costs, and what a cold start does.
+//! Benchmarks: what a launch costs, how fast machines of the pool are claimed, and what a cold start does.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod claims;
 mod cold;
 mod launch;
 
@@ -23,6 +24,8 @@ enum Benchmark {
         #[arg(long)]
         deployed: bool,
     },
+    /// Claim machines of pools of 100, 1,000 and 10,000 by 1, 16 and 64 workers: claims a second, latency, AWS calls.
+    Claims,
     /// Start each function's release binary: size, time to its first poll of the Runtime API, peak memory.
     Cold {
         /// How often each is started.
@@ -36,6 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     match Arguments::parse().benchmark {
         Benchmark::Launch { deployed: false } => launch::replay().await,
         Benchmark::Launch { deployed: true } => launch::deployed().await,
+        Benchmark::Claims => claims::run().await,
         Benchmark::Cold { runs } => cold::run(runs).await,
     }
 }

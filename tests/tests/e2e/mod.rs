@@ -7,6 +7,7 @@ mod fixture;
 mod launch;
 mod machines;
 mod notices;
+mod pool;
 mod power;
 mod readme;
 mod restart;
@@ -31,6 +32,7 @@ async fn the_deployed_stack() {
         machines::a_security_group_of_its_own_goes_with_the_machine(&fixture),
         machines::figures_are_read_through_the_api(&fixture),
         notices::a_subscriber_is_told_of_a_machines_life(&fixture),
+        pool::a_project_gets_a_machine_and_gives_it_back(&fixture),
         power::a_started_machine_runs_its_model_again(&fixture),
     );
     launch::lists_are_paged(&fixture).await;
