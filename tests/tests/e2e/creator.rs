@@ -84,7 +84,7 @@ async fn a_machine_lives_from_create_to_delete(fixture: &Fixture) {
             ready["public_ip"].as_str().unwrap_or_default()
         )
     );
-    let listed = fixture.api.get("/instances").await;
+    let listed = fixture.api.get("/instances?source=launch").await;
     assert_eq!(
         (
             listed.json["total"].clone(),
