@@ -24,6 +24,7 @@ mod refresh;
 mod refresh_pool;
 mod sequences;
 mod sim;
+mod soak;
 mod staging;
 mod store;
 mod strays;

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use haulout_aws::store::IDLE_SHARDS;
 use haulout_domain::{
     machine::Machine,
     pool::{ProjectId, capacity::Bounds},
@@ -39,6 +40,8 @@ const WORKERS: usize = 64;
 const FAULTS: usize = 40;
 /// A request that finds nobody is sent again so often.
 const PATIENCE: u32 = 200;
+/// Of refresh, to end five hundred machines: some hundreds in each.
+const PASSES: u32 = 5;
 /// Longer than instances take to come up, or to end.
 const WARM: Duration = Duration::from_mins(1);
 
@@ -185,9 +188,12 @@ async fn claim(world: &World, project: usize) -> u16 {
 }
 
 async fn is_any_idle(world: &World) -> bool {
-    let now = world.clock.now();
-    let page = world.store.pool_page(Status::Idle, None, now).await;
-    !page.unwrap().machines.is_empty()
+    for shard in 0..IDLE_SHARDS {
+        if !world.store.idle(shard, 1).await.unwrap().is_empty() {
+            return true;
+        }
+    }
+    false
 }
 
 /// The claims by the machines' records, which the projects' rows agree with.
@@ -243,12 +249,12 @@ async fn give_back(
         }
     }))
     .await;
-    for _ in 0..20 {
+    for _ in 0..PASSES {
         look_after(world).await;
         world.jump(WARM);
     }
     world.faults.clear();
-    for _ in 0..5 {
+    for _ in 0..PASSES {
         look_after(world).await;
         world.jump(WARM);
     }
