@@ -40,8 +40,8 @@ const WORKERS: usize = 64;
 const FAULTS: usize = 40;
 /// A request that finds nobody is sent again so often.
 const PATIENCE: u32 = 200;
-/// Of refresh, to end five hundred machines: some hundreds in each.
-const PASSES: u32 = 5;
+/// Of refresh, which ends a hundred machines in each, to end five hundred; some are put off.
+const PASSES: u32 = 12;
 /// Longer than instances take to come up, or to end.
 const WARM: Duration = Duration::from_mins(1);
 

@@ -34,6 +34,7 @@ struct Story {
 
 #[tokio::test]
 async fn after_ten_hours_of_trouble_the_buffer_is_there_and_nothing_else() {
+    let _alone = haulout_tests::alone::ALONE.lock().await;
     let world = World::start(of_spot()).await;
     let mut random = Random::new(10);
     let mut story = Story::default();
