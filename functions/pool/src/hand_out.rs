@@ -124,17 +124,7 @@ impl Pool {
         moves: bool,
         now: Timestamp,
     ) -> Result<Option<ProjectMachine>, Problem> {
-        let change = |machine: &mut Machine| {
-            let claim = machine.pool.as_mut().and_then(|it| it.claim.as_mut());
-            let Some(claim) = claim.filter(|claim| claim.project == held.project_id) else {
-                return false;
-            };
-            if claim.moves != moves {
-                claim.moves = moves;
-                machine.updated_at = now;
-            }
-            true
-        };
+        let change = |machine: &mut Machine| machine.set_moves(&held.project_id, moves, now);
         let changed = self.store.update(&held.machine_id, change).await;
         Ok(changed
             .map_err(refusal::store)?

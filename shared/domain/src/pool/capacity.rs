@@ -76,11 +76,6 @@ impl Counts {
         };
         *count += 1;
     }
-
-    /// All machines that are there.
-    pub fn total(&self) -> u32 {
-        self.warming + self.idle + self.claimed + self.draining
-    }
 }
 
 /// What the group's desired capacity should be: a machine for each project that has one or waits for one, and the

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::ProjectId;
+use super::{Membership, ProjectId};
 use crate::{
     ids::{InstanceId, MachineId},
     machine::Machine,
@@ -82,12 +82,24 @@ impl Machine {
         expires_at: Option<Timestamp>,
         now: Timestamp,
     ) -> bool {
-        let claim = self.pool.as_mut().and_then(|it| it.claim.as_mut());
-        let Some(claim) = claim.filter(|claim| claim.project == *project) else {
+        let Some(claim) = held(&mut self.pool, project) else {
             return false;
         };
         if claim.expires_at != expires_at {
             claim.expires_at = expires_at;
+            self.updated_at = now;
+        }
+        true
+    }
+
+    /// Whether the project is given another machine when EC2 takes this one back. False when it has no claim on this
+    /// machine any more.
+    pub fn set_moves(&mut self, project: &ProjectId, moves: bool, now: Timestamp) -> bool {
+        let Some(claim) = held(&mut self.pool, project) else {
+            return false;
+        };
+        if claim.moves != moves {
+            claim.moves = moves;
             self.updated_at = now;
         }
         true
@@ -107,4 +119,10 @@ impl Machine {
             expires_at: claim.expires_at,
         })
     }
+}
+
+/// The project's claim on this machine.
+fn held<'a>(pool: &'a mut Option<Membership>, project: &ProjectId) -> Option<&'a mut Claim> {
+    let claim = pool.as_mut().and_then(|it| it.claim.as_mut());
+    claim.filter(|claim| claim.project == *project)
 }
