@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Awaiting {
     /// The instance to run.
     Instance,
+    /// The status checks of a running instance to pass.
+    Checks,
     /// The SSM agent to report.
     Agent,
     /// The staging command to end.
@@ -22,6 +24,8 @@ impl Awaiting {
     const fn first_wait(self) -> i64 {
         match self {
             Self::Instance => 8,
+            // EC2 makes its checks once a minute, and needs more than one.
+            Self::Checks => 30,
             Self::Agent => 10,
             Self::Command => 3,
             Self::Termination => 5,
@@ -108,14 +112,20 @@ mod tests {
         let (agent, late_agent) = replay(Awaiting::Agent, 13);
         let (command, late_command) = replay(Awaiting::Command, 8);
         assert_eq!(late_instance + late_agent + late_command, 0);
+        let (checks, late_checks) = replay(Awaiting::Checks, 150);
+        assert!(
+            checks < 20 && late_checks <= 10,
+            "{checks} looks, {late_checks} s late"
+        );
         assert!((instance + agent + command) * 3 <= 51, "transitions");
     }
 
     proptest! {
         #[test]
         fn a_look_is_never_late_by_more_than_its_bound(event in 11_u32..3_600) {
-            for awaiting in [Awaiting::Instance, Awaiting::Agent, Awaiting::Command] {
-                let (_, late) = replay(awaiting, event);
+            for awaiting in [Awaiting::Instance, Awaiting::Checks, Awaiting::Agent, Awaiting::Command] {
+                let first = u32::try_from(awaiting.first_wait()).unwrap_or(0);
+                let (_, late) = replay(awaiting, event.max(first));
                 prop_assert!(late <= (event / 10).clamp(1, 10));
             }
         }

@@ -165,7 +165,12 @@ impl Machine {
                 format!("the instance was not {what} after {allowed} s"),
             ));
         }
-        Ok(self.again(Awaiting::Instance, now))
+        let awaited = if running {
+            Awaiting::Checks
+        } else {
+            Awaiting::Instance
+        };
+        Ok(self.again(awaited, now))
     }
 
     /// SSM was asked whether the agent reports. `seen` is the instance, where it was looked at too.
