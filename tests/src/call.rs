@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use serde_json::json;
 
+use crate::s3::S3;
+
 /// An AWS service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
@@ -25,6 +27,8 @@ pub enum Service {
     CloudWatch,
     /// Auto Scaling.
     AutoScaling,
+    /// S3.
+    S3,
 }
 
 /// An action of a service.
@@ -43,8 +47,14 @@ impl fmt::Display for Action {
 }
 
 impl Action {
-    /// The action a request is for: from the header `X-Amz-Target`, or the form field `Action`.
+    /// The action a request is for: from the header `X-Amz-Target`, the form field `Action`, or method and path (S3).
     pub fn of(request: &HttpRequest) -> Option<Self> {
+        if let Some(name) = S3::action_of(request) {
+            return Some(Self {
+                service: Service::S3,
+                name: name.to_owned(),
+            });
+        }
         if let Some(target) = request.headers().get("x-amz-target") {
             let (prefix, name) = target.split_once('.')?;
             let service = match prefix {
@@ -102,10 +112,11 @@ impl Service {
         match (self, refusal) {
             (_, Refusal::Code(code)) => (400, code),
             (Self::Ec2, Refusal::Throttled) => (503, "RequestLimitExceeded"),
-            (Self::Ec2, Refusal::ServerError) => (500, "InternalError"),
+            (Self::Ec2 | Self::S3, Refusal::ServerError) => (500, "InternalError"),
             (Self::Ec2, Refusal::AccessDenied) => (403, "UnauthorizedOperation"),
+            (Self::S3, Refusal::Throttled) => (503, "SlowDown"),
             (Self::AutoScaling, Refusal::Throttled) => (400, "Throttling"),
-            (Self::AutoScaling, Refusal::AccessDenied) => (403, "AccessDenied"),
+            (Self::AutoScaling | Self::S3, Refusal::AccessDenied) => (403, "AccessDenied"),
             (_, Refusal::Throttled) => (400, "ThrottlingException"),
             (Self::StepFunctions | Self::AutoScaling, Refusal::ServerError) => {
                 (500, "InternalFailure")
@@ -130,6 +141,13 @@ impl Service {
                  <Message>{message}</Message></Error><RequestId>7a62c49f-0000-4000-8000-0123456789ab</RequestId></ErrorResponse>"
             );
             return answer(status, "text/xml", body);
+        }
+        if self == Self::S3 {
+            let body = format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
+                 <RequestId>7A62C49F</RequestId></Error>"
+            );
+            return answer(status, "application/xml", body);
         }
         if self == Self::Ec2 {
             let body = format!(

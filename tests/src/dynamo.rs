@@ -8,7 +8,7 @@ use std::sync::{
 };
 
 use dynoxide::{Database, DynoxideError};
-use haulout_aws::store::Tables;
+use haulout_aws::{registry::RegistryTables, store::Tables};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -21,12 +21,34 @@ pub const CONTROL: &str = "haulout-control";
 /// The name of the table of projects.
 pub const PROJECTS: &str = "haulout-projects";
 
+/// The name of the table of users.
+pub const USERS: &str = "haulout-users";
+/// The name of the table of sessions.
+pub const TOKENS: &str = "haulout-tokens";
+/// The name of the table of changes.
+pub const AUDIT: &str = "haulout-audit";
+/// The name of the table of packages.
+pub const PACKAGES: &str = "haulout-packages";
+/// The name of the table of uploads.
+pub const UPLOADS: &str = "haulout-uploads";
+/// The name of the table of downloads.
+pub const DOWNLOADS: &str = "haulout-downloads";
+
 /// The names of the tables, for a store.
 pub fn tables() -> Tables {
     Tables {
         machines: MACHINES.to_owned(),
         control: CONTROL.to_owned(),
         projects: PROJECTS.to_owned(),
+    }
+}
+
+/// The names of the tables of packages.
+pub fn registry_tables() -> RegistryTables {
+    RegistryTables {
+        packages: PACKAGES.to_owned(),
+        uploads: UPLOADS.to_owned(),
+        downloads: DOWNLOADS.to_owned(),
     }
 }
 
@@ -48,34 +70,49 @@ struct Stream {
 }
 
 impl Dynamo {
-    /// An empty database with the template's tables.
+    /// An empty database with the template's tables of machines.
     #[expect(
         clippy::expect_used,
         reason = "a harness that cannot start fails its test"
     )]
     pub fn start() -> Self {
+        // Read once: worlds are many.
         static TABLES: OnceLock<Vec<TableSpec>> = OnceLock::new();
         let dynamo = Self {
             database: Database::memory().expect("a database in memory"),
             machines: Stream::default(),
             projects: Stream::default(),
         };
-        let tables = TABLES.get_or_init(|| template::tables().expect("the template's tables"));
+        dynamo.create(TABLES.get_or_init(|| template::tables().expect("the template's tables")));
+        dynamo
+    }
+
+    /// Adds tables of the template, by their logical ids.
+    #[expect(
+        clippy::expect_used,
+        reason = "a harness that cannot start fails its test"
+    )]
+    #[must_use]
+    pub fn with(self, logical_ids: &[&str]) -> Self {
+        self.create(&template::tables_named(logical_ids).expect("the template's tables"));
+        self
+    }
+
+    fn create(&self, tables: &[TableSpec]) {
         for spec in tables {
-            let name = match spec.logical_id.as_str() {
-                "MachinesTable" => MACHINES,
-                "ProjectsTable" => PROJECTS,
-                _ => CONTROL,
-            };
-            for (action, request) in [
-                ("CreateTable", create_request(name, spec)),
-                ("UpdateTimeToLive", time_to_live_request(name, spec)),
-            ] {
-                let (status, answer) = dynamo.call(action, request.to_string().as_bytes());
+            let name = name_of(spec);
+            let lifetime = spec.ttl.as_ref().map(|attribute| {
+                let request = time_to_live_request(&name, attribute);
+                ("UpdateTimeToLive", request)
+            });
+            for (action, request) in [("CreateTable", create_request(&name, spec))]
+                .into_iter()
+                .chain(lifetime)
+            {
+                let (status, answer) = self.call(action, request.to_string().as_bytes());
                 assert_eq!(status, 200, "{action}: {answer}");
             }
         }
-        dynamo
     }
 
     /// What was written to the machines table since this was asked last, as a Lambda function gets it from the stream.
@@ -173,6 +210,12 @@ fn run<Q: DeserializeOwned, A: Serialize>(
     serde_json::to_string(&action(request)?).map_err(malformed)
 }
 
+/// What the template calls it, in a deployment of the usual name.
+fn name_of(spec: &TableSpec) -> String {
+    let word = spec.logical_id.trim_end_matches("Table");
+    format!("haulout-{}", word.to_lowercase())
+}
+
 fn create_request(name: &str, spec: &TableSpec) -> Value {
     let mut attributes: Vec<&str> = spec
         .keys
@@ -226,9 +269,9 @@ fn key_schema(keys: &[Key]) -> Value {
         .collect()
 }
 
-fn time_to_live_request(name: &str, spec: &TableSpec) -> Value {
+fn time_to_live_request(name: &str, attribute: &str) -> Value {
     json!({
         "TableName": name,
-        "TimeToLiveSpecification": {"AttributeName": spec.ttl, "Enabled": true},
+        "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true},
     })
 }

@@ -27,6 +27,7 @@ pub struct GatewayEvent {
     headers: Map<String, Value>,
     body: Option<String>,
     base64: bool,
+    address: String,
 }
 
 impl GatewayEvent {
@@ -40,6 +41,7 @@ impl GatewayEvent {
             headers: Map::new(),
             body: None,
             base64: false,
+            address: "192.0.2.1".to_owned(),
         }
         .header("host", "haulout.example")
         .header("x-forwarded-proto", "https")
@@ -68,6 +70,13 @@ impl GatewayEvent {
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// From another address.
+    #[must_use]
+    pub fn from_address(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.address);
         self
     }
 
@@ -111,7 +120,7 @@ impl GatewayEvent {
                     "method": self.method,
                     "path": self.path,
                     "protocol": "HTTP/1.1",
-                    "sourceIp": "192.0.2.1",
+                    "sourceIp": self.address,
                     "userAgent": "curl/8.5.0"
                 },
                 "requestId": REQUEST_ID,

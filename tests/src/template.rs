@@ -16,8 +16,8 @@ pub struct TableSpec {
     pub numbers: Vec<String>,
     /// Its writes can be read from a stream.
     pub has_stream: bool,
-    /// The attribute that says when an item may be deleted.
-    pub ttl: String,
+    /// The attribute that says when an item may be deleted, where items are.
+    pub ttl: Option<String>,
 }
 
 /// An index of a table.
@@ -51,13 +51,26 @@ pub fn root() -> PathBuf {
     tests.parent().unwrap_or(tests).to_owned()
 }
 
-/// The tables of the deployed template.
+/// The tables that machines need.
+pub const OF_MACHINES: [&str; 3] = ["MachinesTable", "ControlTable", "ProjectsTable"];
+/// The tables that users need.
+pub const OF_USERS: [&str; 3] = ["UsersTable", "TokensTable", "AuditTable"];
+/// The tables that packages need.
+pub const OF_PACKAGES: [&str; 3] = ["PackagesTable", "UploadsTable", "DownloadsTable"];
+
+/// The tables that machines need, as the template deploys them.
 pub fn tables() -> Result<Vec<TableSpec>, TemplateError> {
+    tables_named(&OF_MACHINES)
+}
+
+/// Tables of the template, by their logical ids.
+pub fn tables_named(logical_ids: &[&str]) -> Result<Vec<TableSpec>, TemplateError> {
     let text = std::fs::read_to_string(root().join("template.yaml"))
         .map_err(|error| TemplateError(error.to_string()))?;
-    let found = ["MachinesTable", "ControlTable", "ProjectsTable"]
+    let found = logical_ids
+        .iter()
         .map(|logical_id| table(&text, logical_id));
-    found.into_iter().collect()
+    found.collect()
 }
 
 fn table(text: &str, logical_id: &str) -> Result<TableSpec, TemplateError> {
@@ -75,7 +88,6 @@ fn table(text: &str, logical_id: &str) -> Result<TableSpec, TemplateError> {
         read(&mut spec, line)?;
     }
     let complete = !spec.keys.is_empty()
-        && !spec.ttl.is_empty()
         && spec
             .indexes
             .iter()
@@ -113,9 +125,7 @@ fn read(spec: &mut TableSpec, line: &str) -> Result<(), TemplateError> {
             _ => return Err(unknown("a key is neither a string nor a number")),
         }
     } else if line.contains("TimeToLiveSpecification") {
-        value(line, "AttributeName")
-            .unwrap_or_default()
-            .clone_into(&mut spec.ttl);
+        spec.ttl = value(line, "AttributeName").map(str::to_owned);
     } else if let Some(view) = value(line, "StreamViewType") {
         if view != "NEW_AND_OLD_IMAGES" {
             return Err(unknown("its stream lacks images"));

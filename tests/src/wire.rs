@@ -22,6 +22,7 @@ use crate::{
     faults::{Faults, Trouble},
     gate::Gate,
     invocation::Invocation,
+    s3::S3,
     sns::Sns,
     stepfunctions::StepFunctions,
 };
@@ -34,6 +35,8 @@ pub struct Wire {
     pub stepfunctions: StepFunctions,
     /// SNS.
     pub sns: Sns,
+    /// S3.
+    pub s3: S3,
     /// EC2, Auto Scaling, Systems Manager and CloudWatch.
     pub sim: sim::Door,
     /// What goes wrong.
@@ -144,6 +147,7 @@ impl WireConnector {
                 let (status, body) = wire.sns.call(&action.name, body);
                 Ok(answer(status, "text/xml", body))
             }
+            Service::S3 => Ok(wire.s3.call(&request)),
             Service::Ec2 | Service::AutoScaling | Service::Ssm | Service::CloudWatch => {
                 let request = request
                     .try_into_http1x()

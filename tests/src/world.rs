@@ -27,6 +27,7 @@ use haulout_aws::{
     fleet::Fleet,
     groups::Groups,
     notify::Notifier,
+    registry::Registry,
     remote::Remote,
     store::{Filter, Store},
     workflow::Workflow,
@@ -45,9 +46,10 @@ use serde_json::{Value, json};
 use crate::{
     agenda::Agenda,
     asl::Definition,
-    dynamo::{Dynamo, tables},
+    dynamo::{Dynamo, registry_tables, tables},
     faults::Faults,
     gate::Gate,
+    s3::S3,
     settings::Settings,
     sns::{Sns, TOPIC_ARN},
     stepfunctions::StepFunctions,
@@ -78,6 +80,8 @@ pub struct World {
     pub dynamo: Dynamo,
     /// What people were told.
     pub sns: Sns,
+    /// The bucket of packages.
+    pub s3: S3,
     /// The records, for the test's own reading; nothing goes wrong there.
     pub store: Store,
     /// EC2, for the test's own calls.
@@ -122,11 +126,12 @@ impl World {
         if let Some(seed) = shuffle {
             gate.shuffle(seed);
         }
-        let (dynamo, sns) = (Dynamo::start(), Sns::default());
+        let (dynamo, sns, s3) = (Dynamo::start(), Sns::default(), S3::default());
         let sdk = sdk_config(Wire {
             dynamo: dynamo.clone(),
             stepfunctions: stepfunctions.clone(),
             sns: sns.clone(),
+            s3: s3.clone(),
             sim: sim.door(),
             faults: faults.clone(),
             gate: gate.clone(),
@@ -153,6 +158,7 @@ impl World {
             stepfunctions,
             dynamo,
             sns,
+            s3,
             store,
             compute,
             remote,
@@ -246,6 +252,7 @@ impl Functions {
             aggregators: "https://aggregator.walrus.test"
                 .parse()
                 .expect("an aggregator's URL"),
+            api_url: "https://api.test".parse().expect("a URL"),
             clock: clock.clone(),
             metrics: metrics.clone(),
         };
@@ -273,6 +280,7 @@ impl Functions {
             compute: compute.clone(),
             catalog,
             figures: Figures::new(sdk),
+            registry: Registry::new(sdk, registry_tables()),
             workflow: workflow.clone(),
             settings: haulout_instances::Settings {
                 launch: launch.clone(),

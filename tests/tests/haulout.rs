@@ -1,5 +1,6 @@
 //! Integration tests: one binary, a module per subject.
 
+mod access;
 mod api;
 mod aws;
 mod concurrency;
@@ -11,10 +12,13 @@ mod events;
 mod history;
 #[expect(clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 mod house;
+mod iam;
+mod identity;
 mod instances;
 mod matrix;
 mod mission;
 mod openapi;
+mod packages;
 mod pool;
 mod provision;
 #[expect(clippy::panic, reason = "tests fail by panicking")]

@@ -4,8 +4,11 @@
 
 use std::{collections::BTreeSet, env, fs, path::Path};
 
-use haulout_api::{Code, openapi::document, routes::PUBLIC};
-use haulout_domain::status::{InstanceState, OnFailure, Source, Status};
+use haulout_api::{Code, openapi::document};
+use haulout_domain::{
+    access::{Access, ROUTES, access_of},
+    status::{InstanceState, OnFailure, Source, Status},
+};
 use serde_json::{Map, Value};
 
 /// Writes the document instead of comparing it, when set.
@@ -16,6 +19,8 @@ fn from_code() -> Value {
         haulout_console::openapi(),
         haulout_instances::openapi(),
         haulout_pool::openapi(),
+        haulout_identity::openapi(),
+        haulout_packages::openapi(),
     ]);
     serde_json::to_value(document).unwrap()
 }
@@ -56,7 +61,7 @@ fn every_operation_has_its_problems_and_says_whether_it_needs_a_token() {
     assert_eq!(document["security"], serde_json::json!([{"bearer": []}]));
     for (method, path, operation) in operations(&document) {
         let place = format!("{method} {path}");
-        let public = PUBLIC.contains(&(&method, &path));
+        let public = access_of(&method, &path) == Some(Access::Public);
         assert_eq!(
             operation.get("security"),
             public.then_some(&Value::Array(Vec::new())),
@@ -120,7 +125,10 @@ fn the_document_lists_every_code_and_every_public_path() {
         document["components"]["schemas"]["Code"]["enum"],
         serde_json::json!(codes)
     );
-    for (method, path) in PUBLIC {
+    for (method, path, access) in ROUTES {
+        if *access != Access::Public {
+            continue;
+        }
         let part_of_a_page = path.starts_with("/docs/");
         let known = operations(&document)
             .iter()

@@ -22,11 +22,11 @@ pub fn app(cors: Cors) -> Router {
     let routes = routes
         .route("/docs/", get(docs::with_slash))
         .route("/docs/{asset}", get(docs::asset));
+    // Everything here is public: no caller is told, and nothing is written down.
     let conventions = Conventions {
-        // Everything here is public.
-        auth: None,
         cors,
         elsewhere: document::paths(),
+        ..Conventions::default()
     };
     haulout_api::app(routes, conventions)
 }

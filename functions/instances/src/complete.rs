@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use haulout_domain::{
     launch::{Cidr, SecurityGroupId},
-    machine::{LaunchSpec, MachineRequest, StagingSpec},
+    machine::{LaunchSpec, MachineRequest},
+    package::PackageRef,
+    staging::{Archive, StagingSpec},
     status::{Market, OnFailure, VolumeType},
 };
 
@@ -20,6 +22,14 @@ const MAX_GROUPS: usize = 5;
 /// A request whose fields do not go together. The text says what to change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// Two things to stage.
+    #[error("blob_id and package are both given: a machine stages one of them")]
+    BlobAndPackage,
+    /// A checksum or size of a package.
+    #[error(
+        "sha256 and size_bytes are about a blob: the registry knows those of a package, leave them out"
+    )]
+    ChecksOfPackage,
     /// A checksum or size without a blob.
     #[error("{0} is about a blob: give blob_id with it, or leave it out")]
     WithoutBlob(&'static str),
@@ -131,6 +141,9 @@ impl CreateMachine {
     }
 
     fn staging(&self) -> Result<Option<StagingSpec>, RequestError> {
+        if let Some(package) = self.package.clone() {
+            return self.of_package(package).map(Some);
+        }
         let Some(blob) = self.blob_id.clone() else {
             return match (&self.sha256, self.size_bytes) {
                 (Some(_), _) => Err(RequestError::WithoutBlob("sha256")),
@@ -142,10 +155,25 @@ impl CreateMachine {
             return Err(RequestError::EmptyBlob);
         }
         Ok(Some(StagingSpec {
-            blob,
+            archive: Archive::Blob(blob),
             sha256: self.sha256.clone(),
             size_bytes: self.size_bytes,
         }))
+    }
+
+    /// What the registry knows of it is added when its caller may have it.
+    fn of_package(&self, package: PackageRef) -> Result<StagingSpec, RequestError> {
+        if self.blob_id.is_some() {
+            return Err(RequestError::BlobAndPackage);
+        }
+        if self.sha256.is_some() || self.size_bytes.is_some() {
+            return Err(RequestError::ChecksOfPackage);
+        }
+        Ok(StagingSpec {
+            archive: Archive::Package(package),
+            sha256: None,
+            size_bytes: None,
+        })
     }
 
     fn own_group_cidr(&self) -> Result<Option<Cidr>, RequestError> {

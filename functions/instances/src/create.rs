@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use haulout_api::{Caller, Code, IdempotencyKey, Json, Prefer, Problem};
+use haulout_api::{Caller, Code, IdempotencyKey, Json, Prefer, Problem, SourceAddress};
 use haulout_aws::{
     emf::Dimension,
     store::{Created, Drain, Idempotency},
@@ -38,6 +38,8 @@ use crate::{CreateMachine, Instances, refusal, view::MachineView};
         (status = 201, description = "Ready, seen by `Prefer: wait`", body = MachineView, headers(("Location" = String))),
         (status = 202, description = "Accepted", body = MachineView, headers(("Location" = String))),
         (status = 400, description = "Malformed, fields that do not go together, or not allowed by a guard rail", body = haulout_api::problem::ProblemBody),
+        (status = 403, description = "The package is not for the caller", body = haulout_api::problem::ProblemBody),
+        (status = 404, description = "No such package", body = haulout_api::problem::ProblemBody),
         (status = 409, description = "The idempotency key was used with another body, or the deployment is being drained", body = haulout_api::problem::ProblemBody),
         (status = 413, description = "Too large", body = haulout_api::problem::ProblemBody),
         (status = 429, description = "The caller has as many machines as are allowed", body = haulout_api::problem::ProblemBody),
@@ -46,6 +48,7 @@ use crate::{CreateMachine, Instances, refusal, view::MachineView};
 pub(crate) async fn create(
     State(instances): State<Arc<Instances>>,
     Extension(caller): Extension<Caller>,
+    SourceAddress(address): SourceAddress,
     prefer: Prefer,
     IdempotencyKey(key): IdempotencyKey,
     Json(body): Json<CreateMachine>,
@@ -56,6 +59,10 @@ pub(crate) async fn create(
     let mut request = body
         .complete(&caller.name, &instances.settings)
         .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
+    request.counted |= caller.quota.is_some();
+    if let Some(staging) = &mut request.staging {
+        instances.admit(staging, &caller, &address).await?;
+    }
     instances.check(&mut request, names_template).await?;
     let machine = Machine::new(MachineId::generate(), request, now);
     let view = MachineView::stored(machine.clone());
@@ -69,7 +76,9 @@ pub(crate) async fn create(
     // While the deployment is drained nobody has a place; what was answered before is answered again all the same.
     let quota = match drain {
         Some(_) => Some(0),
-        None => instances.settings.launch.guard_rails.max_machines,
+        None => caller
+            .quota
+            .or(instances.settings.launch.guard_rails.max_machines),
     };
     let created = instances
         .store

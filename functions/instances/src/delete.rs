@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use haulout_api::{Path, Problem};
+use axum::{Extension, Json, extract::State};
+use haulout_api::{Caller, Path, Problem};
 use haulout_aws::{progress, telemetry::error_chain};
 use haulout_domain::machine::Machine;
 use http::StatusCode;
@@ -27,14 +27,16 @@ use crate::{Instances, refusal, view::Deleted};
 )]
 pub(crate) async fn delete(
     State(instances): State<Arc<Instances>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Deleted>), Problem> {
-    let found = instances.find(&id).await?;
+    let found = instances.held_by(&caller, &id).await?;
     let now = instances.clock.now();
+    let reason = format!("deleted by {}", caller.name);
     let (machine, ()) = instances
         .store
         .update(&found.id, |machine| {
-            machine.terminate("deleted by its owner", now);
+            machine.terminate(&reason, now);
         })
         .await
         .map_err(refusal::store)?

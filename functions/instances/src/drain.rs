@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
-use haulout_api::{Caller, Code, Problem};
+use haulout_api::{Caller, Problem};
 use haulout_aws::store::Filter;
-use haulout_domain::{machine::Machine, status::Status};
+use haulout_domain::{access::Access, machine::Machine, status::Status};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub(crate) async fn start(
     State(instances): State<Arc<Instances>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<(StatusCode, Json<DrainView>), Problem> {
-    ensure_admin(&caller)?;
+    caller.may(Access::Administer)?;
     let now = instances.clock.now();
     instances
         .store
@@ -68,14 +68,13 @@ pub(crate) async fn start(
     tag = "service",
     responses(
         (status = 200, body = DrainView),
-        (status = 403, description = "Not an administrator", body = haulout_api::problem::ProblemBody),
     )
 )]
 pub(crate) async fn get(
     State(instances): State<Arc<Instances>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<DrainView>, Problem> {
-    ensure_admin(&caller)?;
+    caller.may(Access::Read)?;
     Ok(Json(instances.drain_view().await?))
 }
 
@@ -95,21 +94,11 @@ pub(crate) async fn end(
     State(instances): State<Arc<Instances>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<DrainView>, Problem> {
-    ensure_admin(&caller)?;
+    caller.may(Access::Administer)?;
     instances.store.end_drain().await.map_err(refusal::store)?;
     tracing::warn!(by = caller.name, "no longer draining");
     instances.count("drain", "ended");
     Ok(Json(instances.drain_view().await?))
-}
-
-fn ensure_admin(caller: &Caller) -> Result<(), Problem> {
-    if *caller == Caller::admin() {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Code::Forbidden,
-        "Only an administrator may drain the deployment: ask the holder of its token.",
-    ))
 }
 
 impl Instances {

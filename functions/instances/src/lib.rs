@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod drain;
 mod metrics;
+mod package;
 mod power;
 mod read;
 mod refusal;
@@ -17,13 +18,14 @@ mod wait;
 use std::sync::Arc;
 
 use axum::Router;
-use haulout_api::{Code, Conventions, Problem};
+use haulout_api::{Caller, Code, Conventions, Problem};
 use haulout_aws::{
     catalog::Catalog,
     clock::Clock,
     compute::Compute,
     emf::{Dimension, Metrics},
     figures::Figures,
+    registry::Registry,
     store::Store,
     workflow::Workflow,
 };
@@ -41,6 +43,9 @@ pub use drain::DrainView;
 pub use metrics::{InstanceMetrics, Percent, Value};
 pub use request::{CreateMachine, CreateSecurityGroup};
 pub use view::{Deleted, MachineList, MachineView, SpotStatusView};
+
+/// Whose a machine of the pool is that nobody has claimed. No caller has this name.
+const NOBODY: &str = "";
 
 /// What the deployment says of machines it was not told more about.
 #[derive(Debug, Clone)]
@@ -64,6 +69,8 @@ pub struct Instances {
     pub catalog: Catalog,
     /// CloudWatch, for instances' figures.
     pub figures: Figures,
+    /// Packages.
+    pub registry: Registry,
     /// Step Functions.
     pub workflow: Workflow,
     /// The deployment's settings.
@@ -120,6 +127,20 @@ impl Instances {
             .map_err(refusal::store)?
             .filter(|machine| !machine.is_purged(self.clock.now()))
             .ok_or_else(|| refusal::unknown(id))
+    }
+
+    /// The machine a path names, for a caller who may see it.
+    async fn seen_by(&self, caller: &Caller, id: &str) -> Result<Machine, Problem> {
+        let machine = self.find(id).await?;
+        caller.may_see(machine.holder().unwrap_or(NOBODY))?;
+        Ok(machine)
+    }
+
+    /// The machine a path names, for a caller who may change it.
+    async fn held_by(&self, caller: &Caller, id: &str) -> Result<Machine, Problem> {
+        let machine = self.find(id).await?;
+        caller.may_change(machine.holder().unwrap_or(NOBODY))?;
+        Ok(machine)
     }
 
     /// One more of what a caller wished, and what came of it. What shows in a machine's timeline,

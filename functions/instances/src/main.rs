@@ -2,10 +2,10 @@
 
 use std::{error::Error, process::ExitCode, sync::Arc};
 
-use haulout_api::{Auth, Conventions, Cors, gateway};
+use haulout_api::{Conventions, gateway};
 use haulout_aws::{
     catalog::Catalog, clock::Clock, compute::Compute, config, emf::Metrics, env, figures::Figures,
-    secrets::Secrets, store::Store, telemetry, workflow::Workflow,
+    registry::Registry, store::Store, telemetry, workflow::Workflow,
 };
 use haulout_instances::{Instances, Settings, app};
 
@@ -25,6 +25,7 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
         store,
         compute: Compute::new(&sdk, &deployment),
         figures: Figures::new(&sdk),
+        registry: Registry::new(&sdk, env::registry_tables()?),
         workflow: Workflow::new(&sdk, env::required("HAULOUT_STATE_MACHINE_ARN")?),
         settings: Settings {
             launch: env::launch_defaults()?,
@@ -34,13 +35,5 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
         clock,
         metrics: Metrics::stdout(&deployment),
     };
-    let conventions = Conventions {
-        auth: Some(Auth::secret(
-            Secrets::new(&sdk),
-            env::required("HAULOUT_ADMIN_TOKEN_SECRET_ARN")?,
-        )),
-        cors: Cors::from_env()?,
-        ..Conventions::default()
-    };
-    gateway::run(app(Arc::new(state), conventions)).await
+    gateway::run(app(Arc::new(state), Conventions::from_env(&sdk)?)).await
 }

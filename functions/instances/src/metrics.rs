@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use haulout_api::{Code, Path, Problem, Query};
+use axum::{Extension, Json, extract::State};
+use haulout_api::{Caller, Code, Path, Problem, Query};
 use haulout_aws::figures::{InstanceFigures, Point};
 use haulout_domain::{ids::InstanceId, machine::Machine};
 use jiff::{SignedDuration, Timestamp};
@@ -112,11 +112,12 @@ fn values(points: &[Point]) -> Vec<Value> {
 )]
 pub(crate) async fn get(
     State(instances): State<Arc<Instances>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(query): Query<MetricsQuery>,
 ) -> Result<Json<InstanceMetrics>, Problem> {
     let period = period(query.period)?;
-    let machine = instances.find(&id).await?;
+    let machine = instances.seen_by(&caller, &id).await?;
     let Some(instance_id) = machine.instance_id.clone() else {
         return Err(Problem::new(
             Code::NoInstance,

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use haulout_api::{Path, Problem};
+use axum::{Extension, Json, extract::State};
+use haulout_api::{Caller, Path, Problem};
 use haulout_aws::{progress, telemetry::error_chain};
 use haulout_domain::machine::Machine;
 use http::StatusCode;
@@ -30,9 +30,10 @@ type Accepted = (StatusCode, Json<MachineView>);
 )]
 pub(crate) async fn stop(
     State(instances): State<Arc<Instances>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Accepted, Problem> {
-    let found = instances.find(&id).await?;
+    let found = instances.held_by(&caller, &id).await?;
     let now = instances.clock.now();
     let (machine, stopped) = instances
         .store
@@ -66,9 +67,10 @@ pub(crate) async fn stop(
 )]
 pub(crate) async fn start(
     State(instances): State<Arc<Instances>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Accepted, Problem> {
-    let found = instances.find(&id).await?;
+    let found = instances.held_by(&caller, &id).await?;
     let now = instances.clock.now();
     let (machine, started) = instances
         .store

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use haulout_api::{
-    Path, Problem, Query,
+    Caller, Path, Problem, Query,
     page::{Limit, decode_cursor, encode_cursor},
 };
-use haulout_aws::{store::Filter, telemetry::error_chain};
+use haulout_aws::{
+    store::{Filter, Whose},
+    telemetry::error_chain,
+};
 use haulout_domain::{
     ids::MachineId,
     machine::{InstanceFacts, Machine, SpotStatus},
@@ -38,7 +41,8 @@ pub(crate) struct ListQuery {
 
 /// List machines.
 ///
-/// Newest first. Ended machines stay for 24 hours.
+/// Newest first. Ended machines stay for 24 hours. A user is shown the machines of POST /instances that are the user's
+/// own; machines of the pool are in GET /status.
 #[utoipa::path(
     get,
     path = "",
@@ -48,33 +52,39 @@ pub(crate) struct ListQuery {
 )]
 pub(crate) async fn list(
     State(instances): State<Arc<Instances>>,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<MachineList>, Problem> {
     let filter = Filter {
         status: query.status,
         source: query.source,
     };
+    let whose = if caller.sees_all() {
+        Whose::Everybodys
+    } else {
+        Whose::Own(&caller.name)
+    };
+    let list = (filter, whose);
     let after: Option<MachineId> = query
         .cursor
-        .map(|cursor| decode_cursor(&cursor, &filter))
+        .map(|cursor| decode_cursor(&cursor, &list))
         .transpose()?;
     let limit = usize::from(query.limit.unwrap_or_default().get());
     let now = instances.clock.now();
     let page = instances
         .store
-        .list(filter, after.as_ref(), limit, now)
+        .list_whose(whose, filter, after.as_ref(), limit, now)
         .await
         .map_err(refusal::store)?;
     let listed = u64::try_from(page.machines.len()).unwrap_or(u64::MAX);
     let total = if after.is_none() && page.next.is_none() {
         listed
     } else {
-        let counts = instances.store.counts().await.map_err(refusal::store)?;
-        counts.total(filter).max(listed)
+        instances.total(whose, filter).await?.max(listed)
     };
     let next_cursor = page
         .next
-        .map(|next| encode_cursor(&next, &filter))
+        .map(|next| encode_cursor(&next, &list))
         .transpose()?;
     Ok(Json(MachineList {
         total,
@@ -98,15 +108,28 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get(
     State(instances): State<Arc<Instances>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<MachineView>, Problem> {
-    let mut machine = instances.find(&id).await?;
+    let mut machine = instances.seen_by(&caller, &id).await?;
     let facts = instances.live(&machine).await;
     machine.spot_status = instances.live_spot(&machine, facts.as_ref()).await;
     Ok(Json(MachineView::merged(machine, facts.as_ref())))
 }
 
 impl Instances {
+    /// How many machines a list has in all its pages: everybody's as counted by the sweep, own ones as they are.
+    async fn total(&self, whose: Whose<'_>, filter: Filter) -> Result<u64, Problem> {
+        let total = match whose {
+            Whose::Everybodys => self.store.counts().await.map(|it| it.total(filter)),
+            Whose::Own(owner) => {
+                let now = self.clock.now();
+                self.store.count_own(owner, filter, now).await
+            }
+        };
+        total.map_err(refusal::store)
+    }
+
     /// What EC2 says of the machine's instance now; what it said last when it does not answer, or no longer
     /// knows the instance.
     async fn live(&self, machine: &Machine) -> Option<InstanceFacts> {

@@ -123,7 +123,7 @@ pub(crate) fn quota(limit: u32) -> Problem {
     Problem::new(
         Code::QuotaExceeded,
         format!(
-            "You have {limit} machines, as many as MaxMachines allows. Delete one, and try again when it has ended."
+            "You have {limit} machines, as many as you may have at once. Delete one, and try again when it has ended."
         ),
     )
     .retry_after(RETRY_AFTER_QUOTA)

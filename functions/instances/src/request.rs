@@ -7,6 +7,7 @@ use haulout_domain::{
         AmiId, Cidr, FormError, InstanceType, KeyName, LaunchTemplateId, MachineName,
         SecurityGroupId, SubnetId, Tags, UserData,
     },
+    package::PackageRef,
     status::{Architecture, Market, OnFailure, VolumeType},
 };
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -25,6 +26,10 @@ pub struct CreateMachine {
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "M4hsZGQ1oCktdzegB6HnI6Mi28S2nqOPHxK-W7_4BUk")]
     pub blob_id: Option<BlobRef>,
+    /// What to stage instead: a package of the registry, as `name@version`. Its size and checksum are the registry's.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "audience-classifier@v1.0")]
+    pub package: Option<PackageRef>,
     /// The blob's SHA-256, 64 hexadecimal digits; checked on the machine.
     #[serde(default)]
     #[schema(value_type = Option<String>)]

@@ -6,6 +6,8 @@ use haulout_domain::{
     ids::{InstanceId, MachineId},
     launch::InstanceType,
     machine::{InstanceFacts, Machine, SpotStatus, TimelineEntry},
+    package::PackageRef,
+    staging::Archive,
     status::{Architecture, InstanceState, Market, Source, Status},
 };
 use jiff::Timestamp;
@@ -36,7 +38,8 @@ pub struct MachineView {
     #[schema(value_type = Option<String>)]
     pub blob_id: Option<BlobRef>,
     /// The package that was staged.
-    pub package: Option<String>,
+    #[schema(value_type = Option<String>, example = "audience-classifier@v1.0")]
+    pub package: Option<PackageRef>,
     /// Where it comes from.
     pub source: Source,
     /// The same as `ami_id`, for older callers.
@@ -110,6 +113,7 @@ impl MachineView {
             .own_group
             .and_then(|group| group.id)
             .map(String::from);
+        let archive = machine.staging.as_ref().map(|staging| &staging.archive);
         let fact = |pick: fn(&InstanceFacts) -> Option<&String>| facts.and_then(pick).cloned();
         let ami_id = fact(|facts| facts.ami_id.as_ref()).or(ami_id);
         Self {
@@ -119,8 +123,8 @@ impl MachineView {
             status: machine.status,
             processing_status: machine.status,
             state: facts.map(|facts| facts.state),
-            blob_id: machine.staging.map(|staging| staging.blob),
-            package: None,
+            blob_id: archive.and_then(Archive::blob).cloned(),
+            package: archive.and_then(Archive::package).cloned(),
             source: machine.source,
             ami: ami_id.clone(),
             ami_id,

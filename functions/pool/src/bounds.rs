@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, extract::State};
 use haulout_api::{Caller, Json, Problem};
-use haulout_domain::pool::capacity::Bounds;
+use haulout_domain::{access::Access, pool::capacity::Bounds};
 
 use crate::{ChangePool, Pool, PoolView, refusal};
 
@@ -42,9 +42,7 @@ pub(crate) async fn put(
     Extension(caller): Extension<Caller>,
     Json(change): Json<ChangePool>,
 ) -> Result<Json<PoolView>, Problem> {
-    if caller != Caller::admin() {
-        return Err(refusal::not_admin());
-    }
+    caller.may(Access::Administer)?;
     if pool.settings.group.is_none() {
         return Err(refusal::no_pool());
     }

@@ -36,6 +36,11 @@ impl Candidates {
         Some(remembered.machines.swap_remove(at))
     }
 
+    /// One that was tried and not taken: the project had a machine already.
+    pub(crate) fn put_back(&self, machine: Machine) {
+        self.lock().machines.push(machine);
+    }
+
     /// Remembers what was just read, in place of what was.
     pub(crate) fn remember(&self, machines: Vec<Machine>, now: Timestamp) {
         *self.lock() = Remembered {

@@ -8,14 +8,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use haulout_api::{Caller, Json, Path, Problem};
-use haulout_domain::pool::ProjectId;
+use haulout_domain::pool::{ProjectId, claim::ProjectMachine};
 use http::{StatusCode, header::LOCATION};
 
 use crate::{ClaimMachine, ClaimView, Pool, Released, hand_out::HandedOut, project, refusal};
 
 /// Claim a machine for a project.
 ///
-/// An idle machine of the pool becomes the project's at once; a project that has one is given the same again. With
+/// An idle machine of the pool becomes the project's at once; a project that has one is given the same again, unless
+/// somebody else claimed it. With
 /// `ttl_minutes`, claiming again renews the claim. When none is idle, another one is being launched: come back.
 #[utoipa::path(
     put,
@@ -39,7 +40,7 @@ pub(crate) async fn put(
     let project = project(&id)?;
     let asked = body.map(|Json(body)| body).unwrap_or_default();
     asked.check()?;
-    let handed_out = pool.hand_out(&project, &caller.name, &asked).await?;
+    let handed_out = pool.hand_out(&project, &caller, &asked).await?;
     Ok(answer(&project, handed_out))
 }
 
@@ -65,7 +66,7 @@ pub(crate) async fn by_path(
 ) -> Result<Response, Problem> {
     let project = project(&id)?;
     let asked = ClaimMachine::default();
-    let handed_out = pool.hand_out(&project, &caller.name, &asked).await?;
+    let handed_out = pool.hand_out(&project, &caller, &asked).await?;
     Ok(answer(&project, handed_out))
 }
 
@@ -82,11 +83,12 @@ pub(crate) async fn by_path(
 )]
 pub(crate) async fn get(
     State(pool): State<Arc<Pool>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Json<ClaimView>, Problem> {
     let project = project(&id)?;
-    let machine = pool.store.project(&project).await.map_err(refusal::store)?;
-    let machine = machine.ok_or_else(|| refusal::no_claim(&project))?;
+    let machine = pool.held(&project).await?;
+    caller.may_see(&machine.owner)?;
     Ok(Json(machine.into()))
 }
 
@@ -105,10 +107,13 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn delete(
     State(pool): State<Arc<Pool>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Released>), Problem> {
     let project = project(&id)?;
-    let released = pool.store.release(&project, pool.clock.now()).await;
+    let held = pool.held(&project).await?;
+    caller.may_change(&held.owner)?;
+    let released = pool.store.release(&held, pool.clock.now()).await;
     let machine = released
         .map_err(refusal::store)?
         .ok_or_else(|| refusal::no_claim(&project))?;
@@ -124,6 +129,14 @@ pub(crate) async fn delete(
             status: machine.status,
         }),
     ))
+}
+
+impl Pool {
+    /// The machine a project has.
+    async fn held(&self, project: &ProjectId) -> Result<ProjectMachine, Problem> {
+        let machine = self.store.project(project).await.map_err(refusal::store)?;
+        machine.ok_or_else(|| refusal::no_claim(project))
+    }
 }
 
 fn answer(project: &ProjectId, handed_out: HandedOut) -> Response {

@@ -1,4 +1,4 @@
-//! POST /destroy: ends a machine of the pool, whoever has it.
+//! POST /destroy: ends a machine of the pool.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{Destroy, Destroyed, Pool, refusal};
 
 /// Destroy a machine of the pool.
 ///
-/// Whoever has it: its project has none any more. The group launches no other one in its place, unless the pool would
+/// One's own, or as an operator any: its project has none any more. The group launches no other one in its place, unless the pool would
 /// be too small. Destroying again changes nothing.
 #[utoipa::path(
     post,
@@ -38,6 +38,8 @@ pub(crate) async fn destroy(
     if found.pool.is_none() {
         return Err(refusal::not_of_pool(&id));
     }
+    // One that nobody has claimed is nobody's: no caller has that name.
+    caller.may_change(found.holder().unwrap_or_default())?;
     let now = pool.clock.now();
     let reason = format!("destroyed by {}", caller.name);
     let (machine, is_new) = pool

@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use haulout_api::Problem;
+use haulout_api::{Caller, Problem};
 use haulout_aws::{
     store::{Claimed, IDLE_SHARDS},
     telemetry::error_chain,
@@ -39,22 +39,39 @@ impl Pool {
     pub(crate) async fn hand_out(
         &self,
         project: &ProjectId,
-        owner: &str,
+        caller: &Caller,
         asked: &ClaimMachine,
     ) -> Result<HandedOut, Problem> {
         let now = self.clock.now();
-        // First of all: a project that has a machine gets it, whether others are idle or not.
+        if self.settings.group.is_some()
+            && let Some(handed_out) = self.try_candidates(project, caller, asked, now).await?
+        {
+            return Ok(handed_out);
+        }
+        // A project that has a machine gets it, whether others are idle or not, and whether there is a pool or not.
         if let Some(had) = self.store.project(project).await.map_err(refusal::store)?
-            && let Some(machine) = self.keep(had, asked, now).await?
+            && let Some(machine) = self.keep(had, caller, asked, now).await?
         {
             return Ok(self.had(machine));
         }
         if self.settings.group.is_none() {
             return Err(refusal::no_pool());
         }
+        Err(self.none_idle(project, now).await)
+    }
+
+    /// Most claims are a project's first: the transaction itself finds out whether it is, so that nothing is read
+    /// before it.
+    async fn try_candidates(
+        &self,
+        project: &ProjectId,
+        caller: &Caller,
+        asked: &ClaimMachine,
+        now: Timestamp,
+    ) -> Result<Option<HandedOut>, Problem> {
         let claim = Claim {
             project: project.clone(),
-            owner: owner.to_owned(),
+            owner: caller.name.clone(),
             claimed_at: now,
             expires_at: expiry(asked.ttl_minutes, now),
             moves: asked.move_on_interruption.unwrap_or(false),
@@ -66,10 +83,11 @@ impl Pool {
             };
             let claimed = self.store.claim(&candidate, claim.clone()).await;
             match claimed.map_err(refusal::store)? {
-                Claimed::New(machine) => return Ok(self.handed_out(machine)),
+                Claimed::New(machine) => return Ok(Some(self.handed_out(machine))),
                 Claimed::Existing(had) => {
-                    if let Some(machine) = self.keep(had, asked, now).await? {
-                        return Ok(self.had(machine));
+                    self.candidates.put_back(candidate);
+                    if let Some(machine) = self.keep(had, caller, asked, now).await? {
+                        return Ok(Some(self.had(machine)));
                     }
                 }
                 Claimed::Taken => {
@@ -79,7 +97,7 @@ impl Pool {
                 Claimed::Draining => break,
             }
         }
-        Err(self.none_idle(project, now).await)
+        Ok(None)
     }
 
     fn handed_out(&self, machine: ProjectMachine) -> HandedOut {
@@ -100,16 +118,19 @@ impl Pool {
     }
 
     /// The machine a project has, with what the request changes of the claim; nothing when it was released meanwhile.
+    /// Who may not change the claim is not given its machine either.
     async fn keep(
         &self,
         had: ProjectMachine,
+        caller: &Caller,
         asked: &ClaimMachine,
         now: Timestamp,
     ) -> Result<Option<ProjectMachine>, Problem> {
+        caller.may_change(&had.owner)?;
         let mut kept = Some(had);
         if let (Some(minutes), Some(machine)) = (asked.ttl_minutes, &kept) {
             let until = expiry(Some(minutes), now);
-            let renewed = self.store.renew(&machine.project_id, until, now).await;
+            let renewed = self.store.renew(machine, until, now).await;
             kept = renewed.map_err(refusal::store)?;
         }
         if let (Some(moves), Some(machine)) = (asked.move_on_interruption, &kept) {

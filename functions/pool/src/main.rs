@@ -2,10 +2,8 @@
 
 use std::{error::Error, process::ExitCode, sync::Arc};
 
-use haulout_api::{Auth, Conventions, Cors, gateway};
-use haulout_aws::{
-    clock::Clock, config, emf::Metrics, env, secrets::Secrets, store::Store, telemetry,
-};
+use haulout_api::{Conventions, gateway};
+use haulout_aws::{clock::Clock, config, emf::Metrics, env, store::Store, telemetry};
 use haulout_pool::{Candidates, Pool, Settings, app};
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,13 +24,5 @@ async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
         clock: Clock::system(),
         metrics: Metrics::stdout(&env::deployment()),
     };
-    let conventions = Conventions {
-        auth: Some(Auth::secret(
-            Secrets::new(&sdk),
-            env::required("HAULOUT_ADMIN_TOKEN_SECRET_ARN")?,
-        )),
-        cors: Cors::from_env()?,
-        ..Conventions::default()
-    };
-    gateway::run(app(Arc::new(state), conventions)).await
+    gateway::run(app(Arc::new(state), Conventions::from_env(&sdk)?)).await
 }

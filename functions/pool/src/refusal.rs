@@ -71,11 +71,3 @@ pub(crate) fn not_of_pool(id: &str) -> Problem {
         format!("Machine {id} is not the pool's. DELETE /instances/{id} ends it."),
     )
 }
-
-/// For administrators.
-pub(crate) fn not_admin() -> Problem {
-    Problem::new(
-        Code::Forbidden,
-        "Only an administrator may change the pool: ask the holder of its token.",
-    )
-}

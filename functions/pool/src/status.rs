@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::extract::State;
-use haulout_api::{Json, Problem};
-use haulout_domain::{ids::MachineId, status::Status};
+use axum::{Extension, extract::State};
+use haulout_api::{Caller, Json, Problem};
+use haulout_domain::{ids::MachineId, machine::Machine, status::Status};
 
 use crate::{Pool, StatusMachine, StatusView, refusal};
 
@@ -21,26 +21,33 @@ const STATUSES: &[Status] = &[
 
 /// List the pool's machines, for older callers.
 ///
-/// Those that have not ended. GET /pool counts them with less effort.
+/// Those that have not ended, of which users are shown their own. GET /pool counts them with less effort.
 #[utoipa::path(
     get,
     path = "/status",
     tag = "pool",
     responses((status = 200, body = StatusView))
 )]
-pub(crate) async fn get(State(pool): State<Arc<Pool>>) -> Result<Json<StatusView>, Problem> {
+pub(crate) async fn get(
+    State(pool): State<Arc<Pool>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<StatusView>, Problem> {
     let machines = pool.machines().await?;
     let count = |status| machines.values().filter(|it| it.status == status).count();
     Ok(Json(StatusView {
         total_machines: machines.len(),
         idle_machines: count(Status::Idle),
         used_machines: count(Status::Claimed),
-        machines: machines.into_values().collect(),
+        machines: machines
+            .into_values()
+            .filter(|it| caller.may_see(it.holder().unwrap_or_default()).is_ok())
+            .map(StatusMachine::from)
+            .collect(),
     }))
 }
 
 impl Pool {
-    async fn machines(&self) -> Result<BTreeMap<MachineId, StatusMachine>, Problem> {
+    async fn machines(&self) -> Result<BTreeMap<MachineId, Machine>, Problem> {
         let now = self.clock.now();
         let mut machines = BTreeMap::new();
         for &status in STATUSES {
@@ -50,7 +57,7 @@ impl Pool {
                 let page = page.map_err(refusal::store)?;
                 for machine in page.machines {
                     if machine.closed_at.is_none() {
-                        machines.insert(machine.id.clone(), machine.into());
+                        machines.insert(machine.id.clone(), machine);
                     }
                 }
                 after = page.next;

@@ -203,7 +203,7 @@ pub struct StatusView {
     pub idle_machines: usize,
     /// How many of them a project has.
     pub used_machines: usize,
-    /// Each of them.
+    /// Each of them that the caller may see.
     pub machines: Vec<StatusMachine>,
 }
 

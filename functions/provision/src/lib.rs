@@ -12,7 +12,11 @@ use haulout_aws::{
     remote::Remote, store::Store, telemetry::error_chain,
 };
 use haulout_domain::{
-    ids::MachineId, machine::Machine, plan::LaunchDefaults, staging::Aggregators, transition::Next,
+    ids::MachineId,
+    machine::Machine,
+    plan::LaunchDefaults,
+    staging::{Aggregators, ApiUrl},
+    transition::Next,
 };
 use serde::Deserialize;
 
@@ -88,6 +92,8 @@ pub struct Provision {
     pub defaults: LaunchDefaults,
     /// Walrus aggregators, in the order they are tried.
     pub aggregators: Aggregators,
+    /// Where machines reach the API.
+    pub api_url: ApiUrl,
     /// What time it is.
     pub clock: Clock,
     /// Where metrics go.

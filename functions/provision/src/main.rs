@@ -28,6 +28,7 @@ async fn serve() -> Result<(), Error> {
         defaults: env::launch_defaults()?,
         remote: Remote::new(&sdk),
         aggregators: env::required("HAULOUT_AGGREGATOR_URLS")?.parse()?,
+        api_url: env::required("HAULOUT_API_URL")?.parse()?,
         clock: Clock::system(),
         metrics: Metrics::stdout(&deployment),
     };

@@ -5,11 +5,13 @@ use haulout_domain::{
     failure::{Failure, FailureCode},
     ids::InstanceId,
     machine::{InstanceFacts, Machine},
-    poll::{self, Awaiting},
-    staging::{self, StagingRequest},
+    poll::{self, Awaiting, DELIVERY_SECONDS},
+    staging::{self, Archive, Grant, Source, StagingRequest},
     status::InstanceState,
     transition::Next,
 };
+
+use jiff::SignedDuration;
 
 use crate::{Provision, StepError};
 
@@ -109,11 +111,12 @@ impl Provision {
         }
         let id = instance_id(machine)?;
         let limit = machine.deadlines.command_seconds;
+        let source = self.source(machine, cycle, &staging.archive).await?;
         let script = staging::script(&StagingRequest {
             machine_id: machine.id.clone(),
             cycle,
             aggregators: self.aggregators.clone(),
-            blob: staging.blob.clone(),
+            source,
             sha256: staging.sha256.clone(),
             size_bytes: staging.size_bytes,
             budget_seconds: u64::from(limit),
@@ -133,7 +136,36 @@ impl Provision {
         })
         .await?;
         Ok(Next::Done {
-            wait_seconds: poll::wait_seconds(Awaiting::Command, jiff::SignedDuration::ZERO),
+            wait_seconds: poll::wait_seconds(Awaiting::Command, SignedDuration::ZERO),
+        })
+    }
+
+    /// Where the machine gets the archive; for a package that takes a ticket, good for as long as the command may run.
+    async fn source(
+        &self,
+        machine: &Machine,
+        cycle: u32,
+        archive: &Archive,
+    ) -> Result<Source, StepError> {
+        let package = match archive {
+            Archive::Blob(blob) => return Ok(Source::Blob(blob.clone())),
+            Archive::Package(package) => package,
+        };
+        let seconds = machine
+            .deadlines
+            .command_seconds
+            .saturating_add(DELIVERY_SECONDS);
+        let grant = Grant {
+            machine: machine.id.clone(),
+            cycle,
+            package: package.clone(),
+            expires_at: self.clock.now() + SignedDuration::from_secs(seconds.into()),
+            redeemed_with: None,
+        };
+        Ok(Source::Package {
+            package: package.clone(),
+            registry: self.api_url.clone(),
+            ticket: self.store.issue_ticket(&grant).await?,
         })
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Parameters<'a> {
     pub(super) launch_template_id: &'a str,
     /// The local Walrus aggregator.
     pub(super) aggregator_url: &'a str,
+    /// The front door, where simulated machines reach the API.
+    pub(super) api_url: &'a str,
     /// How many times faster than real time.
     pub(super) speed: f64,
     /// Parameters that a caller sets itself, over these.
@@ -50,6 +52,8 @@ impl Parameters<'_> {
                 self.launch_template_id.to_owned(),
             ),
             ("AggregatorUrls".to_owned(), self.aggregator_url.to_owned()),
+            ("PublicUrl".to_owned(), self.api_url.to_owned()),
+            ("RequireTls".to_owned(), "false".to_owned()),
             ("Architecture".to_owned(), architecture.to_owned()),
             (
                 "RunningTimeoutSeconds".to_owned(),
@@ -261,6 +265,7 @@ mod tests {
         let parameters = Parameters {
             launch_template_id: "lt-1",
             aggregator_url: "http://127.0.0.1:1",
+            api_url: "http://127.0.0.1:2",
             speed: 20.0,
             overrides: &overrides,
         };
@@ -268,6 +273,7 @@ mod tests {
         assert_eq!(values["AgentTimeoutSeconds"], "2");
         assert_eq!(values["RunningTimeoutSeconds"], "15");
         assert_eq!(values["KeepFailedMinutes"], "1");
+        assert_eq!(values["PublicUrl"], "http://127.0.0.1:2");
         assert!(
             !values.contains_key("CommandTimeoutSeconds"),
             "commands really run: their deadline is not scaled"

@@ -152,6 +152,16 @@ pub enum StackError {
         /// What CloudFormation said, resource by resource.
         reason: String,
     },
+    /// The first admin cannot sign in.
+    #[error(
+        "the first admin could not sign in ({status}): {body}; if that account was changed or deleted, `cargo run -- reset` begins anew"
+    )]
+    SignIn {
+        /// The HTTP status.
+        status: u16,
+        /// The answer.
+        body: String,
+    },
     /// The program cannot be told to end.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),

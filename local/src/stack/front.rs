@@ -57,12 +57,13 @@ struct Door {
     hosts: [String; 3],
 }
 
-/// Takes the port, before anything else is started.
-pub(super) async fn bind(port: u16) -> Result<TcpListener, StackError> {
+/// Takes the port, before anything else is started; with the URL it has then.
+pub(super) async fn bind(port: u16) -> Result<(TcpListener, String), StackError> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StackError::Port { port, source })
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|source| StackError::Port { port, source })?;
+    let address = listener.local_addr().map_err(StackError::FrontDoor)?;
+    Ok((listener, format!("http://{address}")))
 }
 
 impl FrontDoor {

@@ -22,6 +22,7 @@ mod options;
 mod ports;
 mod python;
 mod schedule;
+mod sign_in;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ use self::helper::Helper;
 use self::http::Http;
 use self::ports::Ports;
 use self::schedule::Schedule;
+use self::sign_in::{Admin, Renewal};
 use crate::demo;
 use crate::sim::{Clock, Executor, LAUNCH_TEMPLATE_ID, Sim, SimConfig, SimError, SimHandle};
 use crate::walrus::{Walrus, WalrusConfig, WalrusError};
@@ -52,7 +54,7 @@ use crate::walrus::{Walrus, WalrusConfig, WalrusError};
 pub struct Addresses {
     /// The API.
     pub api_url: String,
-    /// Its bearer token.
+    /// A bearer token of the first admin; renewed in `local.json` before its ten hours are over.
     pub admin_token: String,
     /// The Walrus aggregator, for reading blobs.
     pub aggregator_url: String,
@@ -82,6 +84,7 @@ pub struct Stack {
     /// The blobs that are there from the start.
     pub demo_blobs: DemoBlobs,
     front: FrontDoor,
+    renewal: Renewal,
     schedule: Option<Schedule>,
     delivery: Option<Delivery>,
     emulator: Emulator,
@@ -126,12 +129,12 @@ impl Stack {
         let StackOptions {
             port,
             speed,
-            state_dir: _,
             parameters,
             adjust_sim,
             progress,
+            ..
         } = options;
-        let listener = front::bind(port).await?;
+        let (listener, api_url) = front::bind(port).await?;
         let (helper, packages) = prepare(root, &dir, &progress).await?;
 
         progress("Starting the simulated machines, the Walrus aggregator and the AWS emulator");
@@ -152,23 +155,24 @@ impl Stack {
         let parameters = deploy::Parameters {
             launch_template_id: LAUNCH_TEMPLATE_ID,
             aggregator_url: walrus.aggregator_url(),
+            api_url: &api_url,
             speed,
             overrides: &parameters,
         };
         let deployed = deploy::deploy(&aws, &helper, &dir, root, &packages, &parameters).await?;
-        let admin_token = aws.secret(deployed.output("AdminTokenSecretArn")?).await?;
         let refresh = deployed.output("RefreshFunctionName")?.to_owned();
 
-        let address = listener.local_addr().map_err(StackError::FrontDoor)?;
         let front = FrontDoor::open(
             listener,
-            http,
+            http.clone(),
             &emulator.endpoint,
             deployed.output("ApiId")?,
         )?;
+        let secret = deployed.output("BootstrapAdminSecretArn")?;
+        let admin = Admin::of(&aws, secret, http, api_url.clone()).await?;
         let addresses = Addresses {
-            api_url: format!("http://{address}"),
-            admin_token,
+            admin_token: admin.sign_in().await?,
+            api_url,
             aggregator_url: walrus.aggregator_url().to_owned(),
             publisher_url: walrus.publisher_url().to_owned(),
             sim_url: sim.url(),
@@ -176,12 +180,14 @@ impl Stack {
             machines_dir: dir.machines(),
         };
         dirs::write_json(&dir.local_json(), &addresses)?;
-        let schedule = schedule::start(&aws, &refresh, speed);
+        let renewal = admin.renew(addresses.clone(), Arc::clone(&dir));
+        let schedule = schedule::start(&aws, &refresh, speed).await?;
         let delivery = events::start(&aws, &sim, &refresh).await?;
         Ok(Self {
             addresses,
             demo_blobs,
             front,
+            renewal,
             schedule,
             delivery,
             emulator,
@@ -217,6 +223,7 @@ impl Stack {
     pub async fn shutdown(self) -> Result<(), StackError> {
         let Self {
             front,
+            renewal,
             schedule,
             delivery,
             emulator,
@@ -226,7 +233,7 @@ impl Stack {
             ..
         } = self;
         front.close().await;
-        drop((schedule, delivery));
+        drop((renewal, schedule, delivery));
         // First the emulator, while its state machines still find the machines they ask for.
         let stopped = emulator.stop().await;
         sim.shutdown().await;

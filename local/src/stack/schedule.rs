@@ -1,10 +1,12 @@
-//! The minute schedule at another speed: the emulator's own knows real minutes only.
+//! The minute schedule at another speed: the emulator's own knows real minutes only. And the first look, which comes
+//! with the stack: its pool fills without waiting for a minute to pass.
 
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::StackError;
 use super::aws::Aws;
 
 /// What the schedule in template.yaml sends.
@@ -22,10 +24,15 @@ impl Drop for Schedule {
     }
 }
 
-/// Invokes refresh at `speed`, beside the real schedule; at real speed that one is enough.
-pub(super) fn start(aws: &Aws, refresh: &str, speed: f64) -> Option<Schedule> {
+/// Invokes refresh now, and then at `speed`, beside the real schedule; at real speed that one is enough.
+pub(super) async fn start(
+    aws: &Aws,
+    refresh: &str,
+    speed: f64,
+) -> Result<Option<Schedule>, StackError> {
+    aws.invoke(refresh, INPUT).await?;
     if speed <= 1.0 {
-        return None;
+        return Ok(None);
     }
     let (aws, refresh) = (aws.clone(), refresh.to_owned());
     let task = tokio::spawn(async move {
@@ -43,5 +50,5 @@ pub(super) fn start(aws: &Aws, refresh: &str, speed: f64) -> Option<Schedule> {
             }
         }
     });
-    Some(Schedule(task))
+    Ok(Some(Schedule(task)))
 }

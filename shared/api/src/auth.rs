@@ -1,4 +1,5 @@
-//! Who is calling. Every route but those of [`crate::routes::PUBLIC`] needs a bearer token (RFC 6750).
+//! Who is calling, and whether the caller may. Every route but the public ones of [`haulout_domain::access`] needs a
+//! bearer token (RFC 6750), and a caller with a role for it.
 
 use std::{error::Error, fmt, pin::Pin, sync::Arc};
 
@@ -7,45 +8,38 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use haulout_aws::{clock::Clock, secrets::Secrets};
+use haulout_aws::{clock::Clock, directory::Directory, secrets::Secrets};
+use haulout_domain::access::{self, Access};
 use http::{
     HeaderMap, HeaderValue, Method,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    request::Parts,
 };
 
-pub use crate::token::TokenSource;
 use crate::{
+    audit::Acting,
+    keys::TokenError,
     observe::record_caller,
     problem::{Code, Problem},
-    routes,
-    token::{OneToken, SecretsManager},
+    token::{Aws, Tokens},
+};
+
+pub use crate::{
+    caller::Caller,
+    token::{Asked, TokenStore},
 };
 
 /// When to come back while tokens cannot be checked, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 5;
-
-/// The authenticated caller; a request extension on every route that is not public.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// The caller's name: what idempotency keys and records are scoped to.
-    pub name: String,
-}
-
-impl Caller {
-    /// The holder of the deployment's token.
-    pub fn admin() -> Self {
-        Self {
-            name: "admin".to_owned(),
-        }
-    }
-}
+/// Public routes whose caller counts all the same, if there is one.
+const WITH_CALLER: &[(&str, &str)] = &[("POST", "/register")];
 
 /// Why a token does not say who calls.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// It is no token of ours, or not any more.
     #[error("the token is not accepted")]
-    Rejected,
+    Rejected(#[from] TokenError),
     /// It cannot be checked now.
     #[error("tokens cannot be checked")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -70,15 +64,26 @@ impl Auth {
         Self(Arc::new(authenticate))
     }
 
-    /// The one token a secret in Secrets Manager holds. Nothing is fetched before it is needed.
-    pub fn secret(secrets: Secrets, secret_id: impl Into<String>) -> Self {
-        let secret_id = secret_id.into();
-        Self::source(SecretsManager { secrets, secret_id }, Clock::system())
+    /// Signed tokens of sessions that the directory knows, for this issuer. The public keys are in a secret. Nothing is
+    /// fetched before it is needed.
+    pub fn tokens(
+        directory: Directory,
+        secrets: Secrets,
+        jwks_secret_id: impl Into<String>,
+        issuer: impl Into<String>,
+        clock: Clock,
+    ) -> Self {
+        let store = Aws {
+            directory,
+            secrets,
+            jwks_secret_id: jwks_secret_id.into(),
+        };
+        Self::store(store, issuer, clock)
     }
 
-    /// The one token of a source.
-    pub fn source(source: impl TokenSource, clock: Clock) -> Self {
-        Self::new(OneToken::new(source, clock))
+    /// Signed tokens, with keys and sessions from anywhere.
+    pub fn store(store: impl TokenStore, issuer: impl Into<String>, clock: Clock) -> Self {
+        Self::new(Tokens::new(store, issuer.into(), clock))
     }
 }
 
@@ -88,50 +93,93 @@ impl fmt::Debug for Auth {
     }
 }
 
-/// Lets a request through when its route is public or its token is good. Without an [`Auth`] only public routes answer.
+/// What each route asks for, by method and path template. A route for which there is nothing is closed.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules(pub fn(&str, &str) -> Option<Access>);
+
+/// [`access::ROUTES`].
+impl Default for Rules {
+    fn default() -> Self {
+        Self(access::access_of)
+    }
+}
+
+/// What the layer decides by.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    /// Without it only public routes answer.
+    pub(crate) auth: Option<Auth>,
+    pub(crate) rules: Rules,
+}
+
+/// Lets a request through when its route is public, or its token is good and its caller has a role for the route.
 pub(crate) async fn authenticate(
-    State(auth): State<Option<Auth>>,
-    mut request: Request,
+    State(door): State<Door>,
+    request: Request,
     next: Next,
 ) -> Response {
-    let template = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(MatchedPath::as_str);
-    let public = template.is_some_and(|template| routes::is_public(request.method(), template));
     // OPTIONS only tells what openapi.json tells everybody; no handler takes it.
-    if public || request.method() == Method::OPTIONS {
+    if request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
-    match caller(auth.as_ref(), request.headers()).await {
+    let (mut head, body) = request.into_parts();
+    match door.open(&head).await {
         Ok(caller) => {
-            record_caller(&caller.name);
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            if let Some(caller) = caller {
+                head.extensions.insert(caller);
+            }
+            next.run(Request::from_parts(head, body)).await
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn caller(auth: Option<&Auth>, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let token = bearer(headers)?;
-    let Some(Auth(auth)) = auth else {
-        return Err(invalid_token());
-    };
-    auth.authenticate(token).await.map_err(|error| match error {
-        AuthError::Rejected => invalid_token(),
-        AuthError::Unavailable(cause) => {
-            let detail = "Tokens cannot be checked just now. Send the request again after the time in Retry-After.";
-            Problem::unavailable(detail, RETRY_AFTER_SECONDS).because(cause)
+impl Door {
+    /// Who comes in; on public routes nobody needs to be known.
+    async fn open(&self, request: &Parts) -> Result<Option<Caller>, Problem> {
+        let method = request.method.as_str();
+        let template = request.extensions.get::<MatchedPath>();
+        let template = template.map_or("", MatchedPath::as_str);
+        let access = (self.rules.0)(method, template);
+        if access == Some(Access::Public) {
+            let says_who = WITH_CALLER.contains(&(method, template))
+                && request.headers.contains_key(AUTHORIZATION);
+            if !says_who {
+                return Ok(None);
+            }
         }
-    })
+        let caller = self.caller(&request.headers).await?;
+        record_caller(&caller.name);
+        if let Some(acting) = request.extensions.get::<Acting>() {
+            acting.is(&caller.name);
+        }
+        match access {
+            Some(access) => caller.may(access)?,
+            None => return Err(closed(method, template)),
+        }
+        Ok(Some(caller))
+    }
+
+    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let token = bearer(headers)?;
+        let Some(Auth(auth)) = &self.auth else {
+            return Err(invalid_token());
+        };
+        auth.authenticate(token).await.map_err(|error| match error {
+            AuthError::Rejected(reason) => invalid_token().because(reason),
+            AuthError::Unavailable(cause) => {
+                let detail = "Tokens cannot be checked just now. Send the request again after the time in Retry-After.";
+                Problem::unavailable(detail, RETRY_AFTER_SECONDS).because(cause)
+            }
+        })
+    }
 }
 
 /// The token of `Authorization: Bearer <token>`.
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        let detail = "This needs a token: send the header Authorization: Bearer <token>.";
+        let detail = "This needs a token: get one with POST /login, and send the header Authorization: Bearer <token>.";
         return Err(challenge(
             Code::MissingToken,
             detail,
@@ -153,7 +201,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
 }
 
 /// RFC 6750, section 2.1: letters, digits and `-._~+/`, then any number of `=`.
-pub(crate) fn is_bearer_token(text: &str) -> bool {
+fn is_bearer_token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     !body.is_empty()
         && body
@@ -168,11 +216,20 @@ fn malformed() -> Problem {
 }
 
 fn invalid_token() -> Problem {
-    let detail = "The token is not accepted: it is wrong, or was replaced. The deployment's current one is in its secret.";
+    let detail = "The token is not accepted: it is wrong, has expired after its 10 hours, or was withdrawn. Get another one with POST /login.";
     let challenge_text = "Bearer realm=\"haulout\", error=\"invalid_token\"";
     challenge(Code::InvalidToken, detail, challenge_text)
 }
 
 fn challenge(code: Code, detail: &str, challenge: &'static str) -> Problem {
     Problem::new(code, detail).with_header(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+/// A route whose access nobody wrote down.
+fn closed(method: &str, template: &str) -> Problem {
+    Problem::new(
+        Code::Forbidden,
+        "This is closed to everybody: nobody has said yet who may use it. Report it with the request_id.",
+    )
+    .because(format!("{method} {template} is missing in access::ROUTES"))
 }

@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use haulout_aws::env;
+use haulout_aws::env::{self, EnvError};
 use http::{
     HeaderValue, Method, StatusCode, Uri,
     header::{
@@ -33,9 +33,7 @@ pub struct Cors {
 
 /// An entry of the list that is no origin.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "'{0}' is not an origin: write scheme://host[:port] in lower case, without a path (HAULOUT_CORS_ORIGINS)"
-)]
+#[error("'{0}' is not an origin: write scheme://host[:port] in lower case, without a path")]
 pub struct NotAnOrigin(String);
 
 impl Cors {
@@ -54,8 +52,13 @@ impl Cors {
     ///
     /// # Errors
     /// The first entry that is not an origin.
-    pub fn from_env() -> Result<Self, NotAnOrigin> {
-        Self::new(env::list("HAULOUT_CORS_ORIGINS"))
+    pub fn from_env() -> Result<Self, EnvError> {
+        const NAME: &str = "HAULOUT_CORS_ORIGINS";
+        Self::new(env::list(NAME)).map_err(|error| EnvError::Malformed {
+            name: NAME,
+            value: error.0.clone(),
+            source: Box::new(error),
+        })
     }
 }
 

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use tower::ServiceExt;
 
 use crate::{
+    address::SourceAddress,
     observe::{Refused, RequestId},
     problem::{Code, Problem},
 };
@@ -69,8 +70,11 @@ struct RequestContext {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Http {
     method: String,
+    #[serde(default)]
+    source_ip: Option<String>,
 }
 
 /// An answer as API Gateway wants it.
@@ -86,6 +90,7 @@ pub struct Reply {
 /// Answers one event.
 pub async fn answer(app: Router, event: Event) -> Reply {
     let id = event.request_context.request_id.clone();
+    let address = event.request_context.http.source_ip.clone();
     let mut request = request(event).unwrap_or_else(|problem| {
         let mut request = Request::default();
         request.extensions_mut().insert(Refused(problem));
@@ -93,6 +98,9 @@ pub async fn answer(app: Router, event: Event) -> Reply {
     });
     if let Some(id) = id {
         request.extensions_mut().insert(RequestId(id));
+    }
+    if let Some(address) = address {
+        request.extensions_mut().insert(SourceAddress(address));
     }
     let response = match app.oneshot(request).await {
         Ok(response) => response,

@@ -1,16 +1,24 @@
 //! What every HTTP function shares, so that Haulout answers as one API: problems (RFC 9457), strict reading of
-//! requests, the bearer token, request ids, paging, CORS, and the adapter to API Gateway's events.
+//! requests, bearer tokens and roles, the audit, request ids, paging, CORS, and the adapter to API Gateway's events.
 //!
 //! A function gives [`app`] its routes and gets back the whole service; [`gateway::run`] serves it in Lambda,
 //! and tests call the same service.
 
+mod address;
 mod app;
+mod audit;
 pub mod auth;
+mod caller;
 pub mod cors;
 mod duplicates;
 pub mod gateway;
 pub mod headers;
 pub mod json;
+mod kept_keys;
+mod kept_sessions;
+pub mod keys;
+#[cfg(test)]
+mod keys_tests;
 mod observe;
 pub mod openapi;
 pub mod page;
@@ -19,10 +27,15 @@ pub mod problem;
 pub mod query;
 pub mod routes;
 mod token;
+#[cfg(test)]
+mod token_tests;
 
 pub use self::{
+    address::SourceAddress,
     app::{Conventions, app},
-    auth::{Auth, Caller},
+    audit::Acting,
+    auth::Auth,
+    caller::Caller,
     cors::Cors,
     headers::{IdempotencyKey, Prefer},
     json::Json,

@@ -1,6 +1,7 @@
 //! The OpenAPI document. Each function describes its own operations; what they have in common, among it every
 //! problem an operation can answer with, is added here once.
 
+use haulout_domain::access::{Access, access_of};
 use http::StatusCode;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -16,7 +17,6 @@ use utoipa::{
 use crate::{
     page::Limit,
     problem::{CONTENT_TYPE_PROBLEM, Code, ProblemBody},
-    routes::PUBLIC,
 };
 
 /// The name of the bearer token's scheme.
@@ -44,6 +44,10 @@ const WITH_TOKEN: &[(&str, &str)] = &[
         "AWS is not available, or asks us to slow down; `Retry-After` says when to come back",
     ),
 ];
+const WITH_ROLE: &[(&str, &str)] = &[(
+    "403",
+    "The caller has no role for it, or it is somebody else's",
+)];
 const WITH_BODY: &[(&str, &str)] = &[
     ("413", "The body is larger than 64 KiB"),
     ("415", "The body is not JSON by its Content-Type"),
@@ -54,7 +58,7 @@ pub fn document(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     let mut document = parts.into_iter().fold(base(), OpenApi::merge_from);
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
-            complete(operation, PUBLIC.contains(&(method, path)));
+            complete(operation, access_of(method, path));
             name(operation, method, path);
         }
     }
@@ -114,6 +118,14 @@ fn base() -> OpenApi {
                 .description(Some("Idle machines, kept ready and handed to projects"))
                 .build(),
             TagBuilder::new()
+                .name("identity")
+                .description(Some("Users, and the tokens they call with"))
+                .build(),
+            TagBuilder::new()
+                .name("packages")
+                .description(Some("Packages, uploaded and handed out by their rules"))
+                .build(),
+            TagBuilder::new()
                 .name("service")
                 .description(Some("The service itself"))
                 .build(),
@@ -124,17 +136,20 @@ fn base() -> OpenApi {
 fn bearer() -> SecurityScheme {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("The deployment's token, from its secret"));
+        .description(Some("A token of POST /login; it holds for 10 hours"));
     SecurityScheme::Http(scheme.build())
 }
 
 /// Adds the problems, and says when no token is needed.
-fn complete(operation: &mut Operation, public: bool) {
+fn complete(operation: &mut Operation, access: Option<Access>) {
     let mut problems = ALWAYS.to_vec();
-    if public {
+    if access == Some(Access::Public) {
         operation.security = Some(Vec::new());
     } else {
         problems.extend(WITH_TOKEN);
+    }
+    if !matches!(access, Some(Access::Public | Access::SignedIn)) {
+        problems.extend(WITH_ROLE);
     }
     if operation.request_body.is_some() {
         problems.extend(WITH_BODY);

@@ -72,18 +72,38 @@ codes! {
     LaunchTemplateInvalid = 400, "launch_template_invalid";
     /// What was asked for cannot be launched.
     ParameterInvalid = 400, "parameter_invalid";
+    /// The parts named do not make the archive; others may be named.
+    InvalidParts = 400, "invalid_parts";
+    /// The archive is not what was announced, or nothing that may become a package.
+    PackageRefused = 400, "package_refused";
     /// No bearer token.
     MissingToken = 401, "missing_token";
     /// Not a token of ours, or not any more.
     InvalidToken = 401, "invalid_token";
-    /// The caller may not do this.
+    /// Username and password do not belong together.
+    WrongCredentials = 401, "wrong_credentials";
+    /// The caller has no role for this.
     Forbidden = 403, "forbidden";
+    /// It is somebody else's.
+    NotYours = 403, "not_yours";
+    /// Only administrators register users here.
+    RegistrationClosed = 403, "registration_closed";
+    /// The package's groups or its rule say no.
+    DownloadBlocked = 403, "download_blocked";
     /// Nothing is at this path.
     UnknownPath = 404, "unknown_path";
     /// No such machine.
     UnknownMachine = 404, "unknown_machine";
     /// The project has no machine.
     NoClaim = 404, "no_claim";
+    /// No such user.
+    UnknownUser = 404, "unknown_user";
+    /// No such package.
+    UnknownPackage = 404, "unknown_package";
+    /// No such upload.
+    UnknownUpload = 404, "unknown_upload";
+    /// No such ticket.
+    UnknownTicket = 404, "unknown_ticket";
     /// The path exists, the method does not.
     MethodNotAllowed = 405, "method_not_allowed";
     /// The resource's current state does not allow it.
@@ -98,8 +118,18 @@ codes! {
     NoPool = 409, "no_pool";
     /// The idempotency key came before, with another request.
     IdempotencyKeyReused = 409, "idempotency_key_reused";
+    /// There is a user of that name.
+    UsernameTaken = 409, "username_taken";
+    /// Administrators do not do this to themselves.
+    OwnAccount = 409, "own_account";
+    /// The package has this version already.
+    VersionExists = 409, "version_exists";
+    /// The upload has ended, or is about to.
+    UploadEnded = 409, "upload_ended";
     /// It was there, and its time is over.
     Expired = 410, "expired";
+    /// The ticket has expired, or is somebody else's now.
+    TicketRefused = 410, "ticket_refused";
     /// The body is larger than the API takes.
     BodyTooLarge = 413, "body_too_large";
     /// The body is of a type the API does not take.
@@ -108,6 +138,8 @@ codes! {
     QuotaExceeded = 429, "quota_exceeded";
     /// Requests come too fast.
     TooManyRequests = 429, "too_many_requests";
+    /// Too many wrong passwords.
+    TooManyAttempts = 429, "too_many_attempts";
     /// A fault of ours.
     Internal = 500, "internal";
     /// Something Haulout depends on is not available now.

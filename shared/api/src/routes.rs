@@ -1,4 +1,4 @@
-//! Which paths need no token, and what to say of paths and methods nobody answers.
+//! What to say of paths and methods nobody answers.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,26 +10,6 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 
 use crate::problem::{Code, Problem};
-
-/// Every route that answers without a token, by its template. Read-only ones take GET and HEAD.
-pub const PUBLIC: &[(&str, &str)] = &[
-    ("GET", "/"),
-    ("GET", "/docs"),
-    ("GET", "/docs/"),
-    ("GET", "/docs/{asset}"),
-    ("GET", "/health"),
-    ("GET", "/openapi.json"),
-];
-
-/// Whether a matched route is public.
-pub(crate) fn is_public(method: &Method, template: &str) -> bool {
-    let method = if method == Method::HEAD {
-        "GET"
-    } else {
-        method.as_str()
-    };
-    PUBLIC.contains(&(method, template))
-}
 
 /// Path templates (`/instances/{id}`) and the methods each has: what the functions behind the same API answer.
 #[derive(Debug, Clone, Default)]

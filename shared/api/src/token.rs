@@ -1,163 +1,126 @@
-//! The deployment's bearer token, as Secrets Manager holds it. It is fetched at the first request that needs it and
-//! kept, so that a request costs no call. A token that does not match is a reason to look again (the secret may
-//! have been rotated), but not each time: who guesses tokens must not make us call AWS for every guess.
+//! From a token to its caller: the signature tells whose it is, the session whether it still holds and what its user may
+//! do now. Both are kept for a while, so that a request usually costs no call: keys for minutes, sessions for seconds.
 
 use std::{error::Error, pin::Pin};
 
 use haulout_aws::{
     clock::Clock,
-    error::AwsError,
+    directory::Directory,
     secrets::{Secret, Secrets},
     telemetry::error_chain,
 };
-use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-use tokio::sync::Mutex;
+use haulout_domain::identity::{Claims, User};
+use jiff::Timestamp;
 
-use crate::auth::{AuthError, Authenticate, Caller, is_bearer_token};
+use crate::{
+    auth::{AuthError, Authenticate},
+    caller::Caller,
+    kept_keys::KeptKeys,
+    kept_sessions::{FRESH, KeptSessions, USABLE},
+    keys::TokenError,
+};
 
-/// The shortest time between two fetches.
-const MIN_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
-/// After this a kept token is fetched again, so that a withdrawn one stops working everywhere.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// A kept token that could not be fetched again is good for this long: Secrets Manager's bad minutes are not ours.
-const STALE: SignedDuration = SignedDuration::from_hours(1);
-/// Shorter secrets are refused: they could be guessed.
-const MIN_TOKEN: usize = 16;
+/// An answer that takes a while, or what kept it from coming.
+pub type Asked<'a, T> =
+    Pin<Box<dyn Future<Output = Result<T, Box<dyn Error + Send + Sync>>> + Send + 'a>>;
 
-/// Where the token comes from.
-pub trait TokenSource: Send + Sync + 'static {
-    /// Its current value.
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Secret, AwsError>> + Send + '_>>;
+/// What tokens are checked against.
+pub trait TokenStore: Send + Sync + 'static {
+    /// The public keys, as a JWK set.
+    fn published_keys(&self) -> Asked<'_, Secret>;
+
+    /// The user of the session that a token belongs to; nothing when the session is over, or the user gone.
+    fn user<'a>(&'a self, claims: &'a Claims, now: Timestamp) -> Asked<'a, Option<User>>;
 }
 
-/// A secret in Secrets Manager.
+/// A secret in Secrets Manager, and the directory.
 #[derive(Debug)]
-pub(crate) struct SecretsManager {
+pub(crate) struct Aws {
+    pub(crate) directory: Directory,
     pub(crate) secrets: Secrets,
-    pub(crate) secret_id: String,
+    pub(crate) jwks_secret_id: String,
 }
 
-impl TokenSource for SecretsManager {
-    fn fetch(&self) -> Pin<Box<dyn Future<Output = Result<Secret, AwsError>> + Send + '_>> {
-        Box::pin(self.secrets.get(&self.secret_id))
+impl TokenStore for Aws {
+    fn published_keys(&self) -> Asked<'_, Secret> {
+        Box::pin(async { Ok(self.secrets.get(&self.jwks_secret_id).await?) })
+    }
+
+    fn user<'a>(&'a self, claims: &'a Claims, now: Timestamp) -> Asked<'a, Option<User>> {
+        Box::pin(async move {
+            let session = self
+                .directory
+                .session(&claims.jti, &claims.sub, now)
+                .await?;
+            Ok(session.map(|(_, user)| user))
+        })
     }
 }
 
-/// What the secret holds cannot be a token.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the secret does not hold a bearer token: put at least {MIN_TOKEN} letters, digits or -._~+/ into it"
-)]
-struct NotAToken;
-
-/// No token is known, and the last fetch was too short a time ago to try again.
-#[derive(Debug, thiserror::Error)]
-#[error("the token could not be fetched a moment ago")]
-struct NotYet;
-
-type Fingerprint = [u8; 32];
-
-/// Accepts the one token of its source, as the caller `admin`.
-pub(crate) struct OneToken<S> {
-    source: S,
+/// Accepts the tokens of its store.
+pub(crate) struct Tokens<S> {
+    store: S,
+    issuer: String,
     clock: Clock,
-    kept: Mutex<Kept>,
+    keys: KeptKeys,
+    sessions: KeptSessions,
 }
 
-#[derive(Default)]
-struct Kept {
-    token: Option<(Fingerprint, Timestamp)>,
-    last_try: Option<Timestamp>,
-}
-
-impl<S: TokenSource> OneToken<S> {
-    pub(crate) fn new(source: S, clock: Clock) -> Self {
+impl<S: TokenStore> Tokens<S> {
+    pub(crate) fn new(store: S, issuer: String, clock: Clock) -> Self {
         Self {
-            source,
+            store,
+            issuer,
             clock,
-            kept: Mutex::default(),
+            keys: KeptKeys::default(),
+            sessions: KeptSessions::default(),
         }
     }
 
     async fn check(&self, token: &str) -> Result<Caller, AuthError> {
-        let presented = fingerprint(token);
-        // Held over the fetch: requests that come meanwhile wait for it instead of fetching too.
-        let mut kept = self.kept.lock().await;
         let now = self.clock.now();
-        if let Some(current) = kept.within(FRESH, now)
-            && matches(&current, &presented)
-        {
-            return Ok(Caller::admin());
-        }
-        let mut failure = None;
-        if kept.may_try(now) {
-            kept.last_try = Some(now);
-            match self.fetch().await {
-                Ok(token) => kept.token = Some((token, now)),
-                Err(error) => failure = Some(error),
-            }
-        }
-        let Some(current) = kept.within(STALE, now) else {
-            return Err(AuthError::Unavailable(
-                failure.unwrap_or_else(|| NotYet.into()),
-            ));
+        // Nothing that the token says is looked up before its signature is known to be right.
+        let claims = self
+            .keys
+            .verify(&self.store, token, &self.issuer, now)
+            .await?;
+        let caller = match self.sessions.get(&claims.jti, FRESH, now) {
+            Some(known) => known,
+            None => self.look_up(&claims, now).await?,
         };
-        if let Some(error) = failure {
-            tracing::warn!(
-                error = error_chain(&*error),
-                "the token could not be fetched again; the one known goes on"
-            );
-        }
-        if matches(&current, &presented) {
-            Ok(Caller::admin())
-        } else {
-            Err(AuthError::Rejected)
-        }
+        // A session is one user's alone: another's name in its token would be a fault of ours.
+        caller
+            .filter(|caller| caller.name == claims.sub.as_str())
+            .ok_or(AuthError::Rejected(TokenError::NoSession))
     }
 
-    async fn fetch(&self) -> Result<Fingerprint, Box<dyn Error + Send + Sync>> {
-        let secret = self.source.fetch().await?;
-        let token = secret.expose().trim();
-        if token.len() < MIN_TOKEN || !is_bearer_token(token) {
-            return Err(NotAToken.into());
+    /// The session's caller as the store knows it, or knew it a moment ago when it does not answer.
+    async fn look_up(&self, claims: &Claims, now: Timestamp) -> Result<Option<Caller>, AuthError> {
+        match self.store.user(claims, now).await {
+            Ok(user) => {
+                let caller = user.map(|user| Caller::of(user, claims.jti.clone()));
+                self.sessions.keep(&claims.jti, caller.clone(), now);
+                Ok(caller)
+            }
+            Err(error) => match self.sessions.get(&claims.jti, USABLE, now) {
+                Some(known) => {
+                    tracing::warn!(
+                        error = error_chain(&*error),
+                        "the session could not be read again; what is known of it goes on"
+                    );
+                    Ok(known)
+                }
+                None => Err(AuthError::Unavailable(error)),
+            },
         }
-        Ok(fingerprint(token))
     }
 }
 
-impl<S: TokenSource> Authenticate for OneToken<S> {
+impl<S: TokenStore> Authenticate for Tokens<S> {
     fn authenticate<'a>(
         &'a self,
         token: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Caller, AuthError>> + Send + 'a>> {
         Box::pin(self.check(token))
     }
-}
-
-impl Kept {
-    /// The token, when it was fetched no longer ago than this. A clock that was set back makes it old, not young.
-    fn within(&self, age: SignedDuration, now: Timestamp) -> Option<Fingerprint> {
-        self.token
-            .filter(|(_, fetched)| {
-                (SignedDuration::ZERO..=age).contains(&now.duration_since(*fetched))
-            })
-            .map(|(token, _)| token)
-    }
-
-    fn may_try(&self, now: Timestamp) -> bool {
-        self.last_try.is_none_or(|last| {
-            !(SignedDuration::ZERO..MIN_INTERVAL).contains(&now.duration_since(last))
-        })
-    }
-}
-
-/// Tokens are compared by digest, so that neither length nor content shows in the time it takes.
-fn fingerprint(token: &str) -> Fingerprint {
-    Sha256::digest(token).into()
-}
-
-fn matches(one: &Fingerprint, other: &Fingerprint) -> bool {
-    one.ct_eq(other).into()
 }

@@ -3,14 +3,18 @@
 
 use std::{env, error::Error, str::FromStr};
 
+#[cfg(feature = "directory")]
+use crate::directory::DirectoryTables;
+#[cfg(feature = "registry")]
+use crate::registry::RegistryTables;
 #[cfg(feature = "store")]
 use crate::store::Tables;
 use haulout_domain::{
     guard::GuardRails,
-    machine::StagingSpec,
     plan::LaunchDefaults,
     poll::Deadlines,
     pool::{PoolSettings, capacity::Bounds},
+    staging::{Archive, StagingSpec},
 };
 
 /// A variable that is missing or makes no sense. The deployment is wrong; the text says where.
@@ -74,6 +78,26 @@ pub fn tables() -> Result<Tables, EnvError> {
     })
 }
 
+/// `HAULOUT_PACKAGES_TABLE`, `HAULOUT_UPLOADS_TABLE`, `HAULOUT_DOWNLOADS_TABLE`.
+#[cfg(feature = "registry")]
+pub fn registry_tables() -> Result<RegistryTables, EnvError> {
+    Ok(RegistryTables {
+        packages: required("HAULOUT_PACKAGES_TABLE")?,
+        uploads: required("HAULOUT_UPLOADS_TABLE")?,
+        downloads: required("HAULOUT_DOWNLOADS_TABLE")?,
+    })
+}
+
+/// `HAULOUT_USERS_TABLE`, `HAULOUT_TOKENS_TABLE`, `HAULOUT_AUDIT_TABLE`.
+#[cfg(feature = "directory")]
+pub fn directory_tables() -> Result<DirectoryTables, EnvError> {
+    Ok(DirectoryTables {
+        users: required("HAULOUT_USERS_TABLE")?,
+        tokens: required("HAULOUT_TOKENS_TABLE")?,
+        audit: required("HAULOUT_AUDIT_TABLE")?,
+    })
+}
+
 /// `HAULOUT_RUNNING_TIMEOUT_SECONDS`, `HAULOUT_AGENT_TIMEOUT_SECONDS`, `HAULOUT_COMMAND_TIMEOUT_SECONDS`,
 /// `HAULOUT_STATUS_CHECK_TIMEOUT_SECONDS`.
 pub fn deadlines() -> Result<Deadlines, EnvError> {
@@ -90,20 +114,21 @@ pub fn deadlines() -> Result<Deadlines, EnvError> {
 }
 
 /// `HAULOUT_POOL_BUFFER`, `HAULOUT_POOL_MIN`, `HAULOUT_POOL_MAX`, and what is staged before a machine is idle:
-/// `HAULOUT_POOL_BLOB_ID`, `HAULOUT_POOL_BLOB_SHA256`.
+/// `HAULOUT_POOL_BLOB_ID`, `HAULOUT_POOL_BLOB_SHA256`, or else `HAULOUT_POOL_PACKAGE`.
 pub fn pool_settings() -> Result<PoolSettings, EnvError> {
     let variables = Variables(&optional);
     let default = Bounds::default();
     let sha256 = variables.one("HAULOUT_POOL_BLOB_SHA256")?;
-    let blob = variables.one("HAULOUT_POOL_BLOB_ID")?;
+    let blob = variables.one("HAULOUT_POOL_BLOB_ID")?.map(Archive::Blob);
+    let package = variables.one("HAULOUT_POOL_PACKAGE")?.map(Archive::Package);
     Ok(PoolSettings {
         bounds: Bounds {
             buffer: number("HAULOUT_POOL_BUFFER", default.buffer)?,
             min: number("HAULOUT_POOL_MIN", default.min)?,
             max: number("HAULOUT_POOL_MAX", default.max)?,
         },
-        staging: blob.map(|blob| StagingSpec {
-            blob,
+        staging: blob.or(package).map(|archive| StagingSpec {
+            archive,
             sha256,
             size_bytes: None,
         }),

@@ -8,6 +8,8 @@ pub mod clock;
 #[cfg(feature = "compute")]
 pub mod compute;
 pub mod config;
+#[cfg(feature = "directory")]
+pub mod directory;
 pub mod emf;
 pub mod env;
 pub mod error;
@@ -19,9 +21,13 @@ pub mod fleet;
 pub mod groups;
 #[cfg(feature = "notify")]
 pub mod notify;
+#[cfg(feature = "objects")]
+pub mod objects;
 #[cfg(all(feature = "compute", feature = "store", feature = "workflow"))]
 pub mod orders;
 pub mod progress;
+#[cfg(feature = "registry")]
+pub mod registry;
 #[cfg(feature = "remote")]
 pub mod remote;
 #[cfg(feature = "secrets")]

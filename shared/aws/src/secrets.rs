@@ -29,7 +29,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads secrets.
+/// Reads and writes secrets.
 #[derive(Debug, Clone)]
 pub struct Secrets {
     client: Client,
@@ -59,5 +59,20 @@ impl Secrets {
             .secret_string
             .map(Secret)
             .ok_or_else(|| AwsError::incomplete("GetSecretValue", "SecretString"))
+    }
+
+    /// Gives a secret another value (`PutSecretValue`), which becomes the current one.
+    ///
+    /// # Errors
+    /// What AWS answered.
+    pub async fn put(&self, secret_id: &str, value: &Secret) -> Result<(), AwsError> {
+        self.client
+            .put_secret_value()
+            .secret_id(secret_id)
+            .secret_string(value.expose())
+            .send()
+            .await
+            .map_err(|error| AwsError::new("PutSecretValue", error))?;
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! Haulout's types, statuses and decisions: functions from values to values. No I/O, no clock, no async and
 //! no AWS SDK in here; whoever calls passes in what was observed and what time it is.
 
+pub mod access;
 pub mod aws_code;
 pub mod blob;
 pub mod digest;
 pub mod failure;
 pub mod guard;
+pub mod identity;
 pub mod ids;
 pub mod image;
 pub mod instance_type;
@@ -19,6 +21,7 @@ pub mod machine;
 pub mod naming;
 pub mod notice;
 pub mod offer;
+pub mod package;
 pub mod plan;
 pub mod poll;
 pub mod pool;

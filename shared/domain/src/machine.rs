@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    blob::{BlobRef, Sha256Hex},
     failure::MachineError,
     ids::{InstanceId, MachineId},
     launch::{
@@ -18,6 +17,7 @@ use crate::{
     plan::LaunchPlan,
     poll::Deadlines,
     pool::Membership,
+    staging::StagingSpec,
     status::{Architecture, Desired, InstanceState, Market, OnFailure, Source, Status, VolumeType},
 };
 
@@ -72,19 +72,6 @@ pub struct LaunchSpec {
     /// Tags of the caller's.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
-}
-
-/// What to stage once the machine can be reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StagingSpec {
-    /// The Walrus blob.
-    pub blob: BlobRef,
-    /// Its SHA-256, checked on the machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Sha256Hex>,
-    /// Its size in bytes, checked on the machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size_bytes: Option<u64>,
 }
 
 /// What EC2 says of an instance.

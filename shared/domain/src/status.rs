@@ -32,12 +32,12 @@ macro_rules! words {
         }
 
         impl FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::status::UnknownWord;
 
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+            fn from_str(text: &str) -> Result<Self, $crate::status::UnknownWord> {
                 match text {
                     $($text => Ok(Self::$variant),)*
-                    _ => Err(UnknownWord { what: $what, allowed: &[$($text),*] }),
+                    _ => Err($crate::status::UnknownWord { what: $what, allowed: &[$($text),*] }),
                 }
             }
         }
@@ -48,9 +48,11 @@ macro_rules! words {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what}: expected one of {}", allowed.join(", "))]
 pub struct UnknownWord {
-    what: &'static str,
-    allowed: &'static [&'static str],
+    pub(crate) what: &'static str,
+    pub(crate) allowed: &'static [&'static str],
 }
+
+pub(crate) use words;
 
 words! {
     /// Where a machine is in its life. The first five words are those of the earlier walrus-manager service.

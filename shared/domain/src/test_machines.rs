@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use crate::{
     ids::MachineId,
-    machine::{InstanceFacts, LaunchSpec, Machine, MachineRequest, StagingSpec},
+    machine::{InstanceFacts, LaunchSpec, Machine, MachineRequest},
     poll::Deadlines,
+    staging::{Archive, StagingSpec},
     status::{InstanceState, OnFailure},
     transition::CommandState,
 };
@@ -26,7 +27,7 @@ pub(crate) fn machine(staged: bool, on_failure: OnFailure) -> Machine {
             ..LaunchSpec::default()
         },
         staging: staged.then(|| StagingSpec {
-            blob: blob.parse().expect("an object id"),
+            archive: Archive::Blob(blob.parse().expect("an object id")),
             sha256: None,
             size_bytes: None,
         }),

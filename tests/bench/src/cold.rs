@@ -127,7 +127,7 @@ async fn first_poll(
 }
 
 /// `VmHWM` of a process (proc(5)), in KiB.
-fn peak_memory(pid: u32) -> Result<u64, Box<dyn Error>> {
+pub(crate) fn peak_memory(pid: u32) -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status
         .lines()
@@ -156,9 +156,12 @@ fn environment(runtime_api: &str) -> BTreeMap<&'static str, String> {
             arn("states", "stateMachine:provision:live"),
         ),
         (
-            "HAULOUT_ADMIN_TOKEN_SECRET_ARN",
-            arn("secretsmanager", "secret:token"),
+            "HAULOUT_TOKEN_KEYS_SECRET_ARN",
+            arn("secretsmanager", "secret:token-keys"),
         ),
+        ("HAULOUT_USERS_TABLE", "users".to_owned()),
+        ("HAULOUT_TOKENS_TABLE", "tokens".to_owned()),
+        ("HAULOUT_AUDIT_TABLE", "audit".to_owned()),
         (
             "HAULOUT_AGGREGATOR_URLS",
             "https://aggregator.example.com".to_owned(),

@@ -1,13 +1,19 @@
-//! Benchmarks: what a launch costs, how fast machines of the pool are claimed, and what a cold start does.
+//! Benchmarks: what a launch costs, how fast machines of the pool are claimed, what a pass over it costs, and what a
+//! cold start does.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod claims;
 mod cold;
 mod launch;
+mod meter;
+mod refresh;
+mod refresh_process;
+mod tables;
 
 use std::error::Error;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
 
 /// Haulout's benchmarks.
 #[derive(Parser)]
@@ -26,6 +32,11 @@ enum Benchmark {
     },
     /// Claim machines of pools of 100, 1,000 and 10,000 by 1, 16 and 64 workers: claims a second, latency, AWS calls.
     Claims,
+    /// Look after pools of 100, 1,000 and 10,000 machines: AWS calls, seconds and peak memory of passes.
+    Refresh,
+    /// What `refresh` starts.
+    #[command(hide = true)]
+    RefreshProcess(refresh_process::Task),
     /// Start each function's release binary: size, time to its first poll of the Runtime API, peak memory.
     Cold {
         /// How often each is started.
@@ -34,12 +45,22 @@ enum Benchmark {
     },
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    match Arguments::parse().benchmark {
+fn main() -> Result<(), Box<dyn Error>> {
+    let benchmark = Arguments::parse().benchmark;
+    let mut runtime = match benchmark {
+        Benchmark::RefreshProcess(_) => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()?.block_on(run(benchmark))
+}
+
+async fn run(benchmark: Benchmark) -> Result<(), Box<dyn Error>> {
+    match benchmark {
         Benchmark::Launch { deployed: false } => launch::replay().await,
         Benchmark::Launch { deployed: true } => launch::deployed().await,
         Benchmark::Claims => claims::run().await,
+        Benchmark::Refresh => refresh::run().await,
+        Benchmark::RefreshProcess(task) => refresh_process::run(task).await,
         Benchmark::Cold { runs } => cold::run(runs).await,
     }
 }

@@ -13,4 +13,3 @@ mod problems;
 mod properties;
 mod query;
 mod support;
-mod token;

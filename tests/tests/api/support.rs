@@ -7,14 +7,15 @@ use axum::{
     routing::{get, post},
 };
 use haulout_api::{
-    Auth, Caller, Code, Conventions, Cors, IdempotencyKey, Json, Path, Prefer, Problem, Query,
-    auth::TokenSource, page::Limit,
+    Caller, Code, Conventions, Cors, IdempotencyKey, Json, Path, Prefer, Problem, Query,
+    SourceAddress, auth::Rules, page::Limit,
 };
-use haulout_aws::{clock::Clock, error::AwsError, secrets::Secret};
+use haulout_domain::access::Access;
+use haulout_tests::callers::Callers;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(crate) const TOKEN: &str = "a-token-for-the-tests";
+pub(crate) use haulout_tests::callers::TOKEN;
 
 /// A body with every kind of field.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,6 +74,14 @@ async fn echo(Path(text): Path<String>) -> Json<Value> {
     Json(json!({"text": text}))
 }
 
+async fn who(caller: Option<Extension<Caller>>) -> Json<Value> {
+    Json(json!({"caller": caller.map(|Extension(caller)| caller.name)}))
+}
+
+async fn address(SourceAddress(address): SourceAddress) -> String {
+    address
+}
+
 async fn fails() -> Problem {
     Problem::internal(std::io::Error::other("the password is hunter2"))
 }
@@ -94,25 +103,28 @@ pub(crate) fn routes() -> Router {
         .route("/throttled", get(throttled))
         .route("/panics", get(panics))
         .route("/health", get(async || "fine"))
+        .route("/register", post(who))
+        .route("/address", get(address))
+        .route("/forgotten", get(async || "open"))
+}
+
+/// What each route asks for, but for one that was forgotten.
+fn rules(method: &str, template: &str) -> Option<Access> {
+    match (method, template) {
+        (_, "/health" | "/register") => Some(Access::Public),
+        ("POST", "/things") => Some(Access::Use),
+        (_, "/forgotten") => None,
+        _ => Some(Access::SignedIn),
+    }
 }
 
 /// The function with a token and one allowed origin.
 pub(crate) fn app() -> Router {
     let conventions = Conventions {
-        auth: Some(Auth::source(Fixed(TOKEN), Clock::system())),
+        auth: Some(Callers::cast().auth()),
+        rules: Rules(rules),
         cors: Cors::new(["https://console.example".to_owned()]).unwrap(),
         ..Conventions::default()
     };
     haulout_api::app(routes(), conventions)
-}
-
-/// A source that always has the same token.
-pub(crate) struct Fixed(pub &'static str);
-
-impl TokenSource for Fixed {
-    fn fetch(
-        &self,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Secret, AwsError>> + Send + '_>> {
-        Box::pin(async { Ok(Secret::new(self.0)) })
-    }
 }

@@ -9,6 +9,7 @@ use haulout_api::{
 };
 use haulout_aws::{
     catalog::Catalog, clock::Clock, compute::Compute, emf::Metrics, figures::Figures,
+    registry::Registry,
 };
 use haulout_domain::{
     guard::GuardRails, ids::MachineId, plan::LaunchDefaults, poll::Deadlines, status::Status,
@@ -17,7 +18,7 @@ use haulout_instances::Instances;
 use haulout_local::sim::LAUNCH_TEMPLATE_ID;
 use haulout_tests::{
     call::{Action, Service},
-    dynamo::CONTROL,
+    dynamo::{CONTROL, registry_tables},
     faults::{CallFault, Trouble},
     gateway::{Answer, GatewayEvent},
     life::together,
@@ -155,6 +156,7 @@ fn api(world: &World, launch: LaunchDefaults) -> Router {
         compute: Compute::new(sdk, DEPLOYMENT),
         catalog: Catalog::new(sdk, world.store.clone(), clock.clone()),
         figures: Figures::new(sdk),
+        registry: Registry::new(sdk, registry_tables()),
         workflow: world.workflow.clone(),
         settings: haulout_instances::Settings {
             launch,

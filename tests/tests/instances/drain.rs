@@ -2,7 +2,10 @@
 
 use axum::{Extension, body::Body};
 use haulout_api::Caller;
-use haulout_domain::failure::{Failure, FailureCode};
+use haulout_domain::{
+    access::Role,
+    failure::{Failure, FailureCode},
+};
 use haulout_tests::gateway::GatewayEvent;
 use http::Request;
 use serde_json::{Value, json};
@@ -79,15 +82,13 @@ async fn machines_that_have_ended_are_not_left() {
 #[tokio::test]
 async fn only_an_administrator_drains() {
     let machines = Machines::plain().await;
-    let somebody = Caller {
-        name: "somebody".to_owned(),
-    };
-    let app = machines.routes().layer(Extension(somebody));
-    for method in ["POST", "GET", "DELETE"] {
+    let operator = Caller::new("admin", [Role::Operator]);
+    let app = machines.routes().layer(Extension(operator));
+    for (method, status) in [("POST", 403), ("GET", 200), ("DELETE", 403)] {
         let request = Request::builder().method(method).uri("/drain");
         let request = request.body(Body::empty()).unwrap();
         let Ok(answer) = app.clone().oneshot(request).await;
-        assert_eq!(answer.status().as_u16(), 403, "{method}");
+        assert_eq!(answer.status().as_u16(), status, "{method}");
     }
     assert_eq!(machines.get("/drain").await.json()["since"], Value::Null);
 }

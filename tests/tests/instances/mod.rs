@@ -8,6 +8,7 @@ mod drain;
 mod figures;
 mod lives;
 mod options;
+mod owners;
 mod power;
 mod rails;
 mod support;

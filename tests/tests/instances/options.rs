@@ -86,7 +86,16 @@ async fn a_request_that_says_nothing_takes_the_deployments_template_and_lives_on
 #[tokio::test]
 async fn what_is_not_understood_of_the_machine_is_named_with_what_is_expected() {
     let cases: &[(Value, &[&str])] = &[
-        (json!({"package": "a@1"}), &["package"]),
+        (json!({"package": "a"}), &["package", "name@version"]),
+        (json!({"package": "../a@1"}), &["package"]),
+        (
+            json!({"package": "a@1", "blob_id": "E7_nNXvFU_3qZVu3OH1yycRG7LZlyn1-UxEDCDDqGGU"}),
+            &["blob_id", "package"],
+        ),
+        (
+            json!({"package": "a@1", "size_bytes": 5}),
+            &["size_bytes", "package"],
+        ),
         (
             json!({"architecture": "i386"}),
             &["architecture", "x86_64", "arm64"],

@@ -6,17 +6,18 @@ use std::{
 };
 
 use axum::Router;
-use haulout_api::{Auth, Conventions, auth::TokenSource};
+use haulout_api::Conventions;
 use haulout_aws::{
-    catalog::Catalog, clock::Clock, compute::Compute, emf::Metrics, error::AwsError,
-    figures::Figures, secrets::Secret, store::Store, workflow::Workflow,
+    catalog::Catalog, clock::Clock, compute::Compute, emf::Metrics, figures::Figures,
+    registry::Registry, store::Store, workflow::Workflow,
 };
 use haulout_domain::{machine::Machine, plan::LaunchDefaults, poll::Deadlines};
 use haulout_instances::Instances;
 use haulout_local::sim::LAUNCH_TEMPLATE_ID;
 use haulout_tests::{
     call::{Action, Refusal, Service},
-    dynamo::tables,
+    callers::{Callers, TOKEN},
+    dynamo::{registry_tables, tables},
     faults::{CallFault, Trouble},
     gateway::{Answer, GatewayEvent},
     settings::Settings,
@@ -25,7 +26,6 @@ use haulout_tests::{
 };
 use serde_json::Value;
 
-const TOKEN: &str = "a-token-for-the-tests";
 /// The seeded Amazon Linux images.
 pub(super) const X86_AMI: &str = "ami-0a1b2c3d4e5f60001";
 pub(super) const ARM_AMI: &str = "ami-0a1b2c3d4e5f60002";
@@ -56,16 +56,6 @@ impl Write for Lines {
     }
 }
 
-struct Fixed;
-
-impl TokenSource for Fixed {
-    fn fetch(
-        &self,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Secret, AwsError>> + Send + '_>> {
-        Box::pin(async { Ok(Secret::new(TOKEN)) })
-    }
-}
-
 /// A deployment with a launch template: t3.medium, Amazon Linux for x86_64, 30 GiB.
 pub(super) fn with_template() -> LaunchDefaults {
     LaunchDefaults {
@@ -85,6 +75,15 @@ impl Machines {
     }
 
     pub(super) async fn start_with(launch: LaunchDefaults, settings: Settings) -> Self {
+        Self::start_among(Callers::cast(), launch, settings).await
+    }
+
+    /// The function in a deployment without rules, called by these.
+    pub(super) async fn with_callers(callers: Callers) -> Self {
+        Self::start_among(callers, LaunchDefaults::default(), Settings::default()).await
+    }
+
+    async fn start_among(callers: Callers, launch: LaunchDefaults, settings: Settings) -> Self {
         let settings = Settings {
             launch: launch.clone(),
             ..settings
@@ -93,7 +92,7 @@ impl Machines {
         let lines = Lines::default();
         let state = Arc::new(instances(&world, launch, lines.clone()));
         let conventions = Conventions {
-            auth: Some(Auth::source(Fixed, Clock::system())),
+            auth: Some(callers.auth()),
             ..Conventions::default()
         };
         let app = haulout_instances::app(Arc::clone(&state), conventions);
@@ -112,7 +111,12 @@ impl Machines {
     }
 
     pub(super) async fn send(&self, event: GatewayEvent) -> Answer {
-        let event = event.token(TOKEN);
+        self.send_as(TOKEN, event).await
+    }
+
+    /// As one of the [`Callers::cast`].
+    pub(super) async fn send_as(&self, token: &str, event: GatewayEvent) -> Answer {
+        let event = event.token(token);
         let answered = self.world.invoke(FUNCTION, || event.send(&self.app)).await;
         answered.unwrap()
     }
@@ -199,6 +203,7 @@ fn instances(world: &World, launch: LaunchDefaults, lines: Lines) -> Instances {
         store,
         compute: Compute::new(sdk, DEPLOYMENT),
         figures: Figures::new(sdk),
+        registry: Registry::new(sdk, registry_tables()),
         workflow: Workflow::new(sdk, STATE_MACHINE_ARN),
         settings: haulout_instances::Settings {
             launch,

@@ -92,6 +92,41 @@ async fn one_query_serves_several_claims() {
 }
 
 #[tokio::test]
+async fn a_first_claim_is_one_call_beside_the_search() {
+    let projects = Projects::with_idle(12).await;
+    for number in 0..12 {
+        projects.claimed(&format!("project-{number}")).await;
+    }
+    assert_eq!(projects.calls("TransactWriteItems"), 12);
+    assert_eq!(projects.calls("GetItem"), 0);
+}
+
+#[tokio::test]
+async fn who_has_a_machine_uses_up_no_candidate() {
+    let projects = Projects::with_idle(2).await;
+    let view = projects.claimed("p").await;
+    assert_eq!(projects.claimed("p").await, view);
+    let searched = projects.calls("Query");
+    for _ in 0..3 {
+        assert_eq!(projects.claimed("p").await, view);
+    }
+    assert_eq!(projects.claim("another").await.status, 201);
+    assert_eq!(projects.calls("Query"), searched);
+}
+
+#[tokio::test]
+async fn who_has_a_machine_gets_it_although_no_other_is_idle() {
+    let projects = Projects::with_idle(1).await;
+    let view = projects.claimed("p").await;
+    let again = projects.claim("p").await;
+    assert_eq!((again.status, again.json()), (200, view));
+    assert_eq!(
+        projects.claim("another").await.problem(503),
+        "no_idle_machine"
+    );
+}
+
+#[tokio::test]
 async fn without_an_idle_machine_the_project_waits() {
     let projects = Projects::start().await;
     projects.warming(1).await;

@@ -6,6 +6,7 @@
 mod claims;
 mod crowd;
 mod ends;
+mod owners;
 mod paths;
 mod size;
 mod status;

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use axum::{Extension, body::Body};
 use haulout_api::Caller;
-use haulout_domain::pool::{
-    Danger, PoolReport,
-    capacity::{Bounds, Counts},
+use haulout_domain::{
+    access::Role,
+    pool::{
+        Danger, PoolReport,
+        capacity::{Bounds, Counts},
+    },
 };
 use haulout_tests::{gateway::GatewayEvent, world::POOL_GROUP};
 use http::Request;
@@ -81,10 +84,8 @@ async fn sizes_that_make_no_sense_are_refused() {
 #[tokio::test]
 async fn only_an_administrator_changes_the_size() {
     let projects = Projects::start().await;
-    let somebody = Caller {
-        name: "somebody".to_owned(),
-    };
-    let app = projects.routes().layer(Extension(somebody));
+    let operator = Caller::new("admin", [Role::Operator]);
+    let app = projects.routes().layer(Extension(operator));
     for (method, status) in [("PUT", 403), ("GET", 200)] {
         let request = Request::builder().method(method).uri("/pool");
         let request = request.body(Body::from(r#"{"buffer": 1}"#)).unwrap();

@@ -6,8 +6,8 @@ use std::{
 };
 
 use axum::Router;
-use haulout_api::{Auth, Conventions, auth::TokenSource};
-use haulout_aws::{clock::Clock, emf::Metrics, error::AwsError, secrets::Secret, store::Store};
+use haulout_api::Conventions;
+use haulout_aws::{clock::Clock, emf::Metrics, store::Store};
 use haulout_domain::{
     ids::InstanceId,
     machine::{InstanceFacts, Machine},
@@ -17,6 +17,7 @@ use haulout_domain::{
 };
 use haulout_pool::{Candidates, Pool};
 use haulout_tests::{
+    callers::{Callers, TOKEN},
     dynamo::tables,
     gateway::{Answer, GatewayEvent},
     settings::Settings,
@@ -24,7 +25,6 @@ use haulout_tests::{
 };
 use serde_json::Value;
 
-const TOKEN: &str = "a-token-for-the-tests";
 /// The function's name among invocations.
 const FUNCTION: &str = "pool";
 
@@ -52,16 +52,6 @@ impl Write for Lines {
     }
 }
 
-struct Fixed;
-
-impl TokenSource for Fixed {
-    fn fetch(
-        &self,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Secret, AwsError>> + Send + '_>> {
-        Box::pin(async { Ok(Secret::new(TOKEN)) })
-    }
-}
-
 impl Projects {
     /// A deployment whose pool has no machines yet.
     pub(super) async fn start() -> Self {
@@ -83,7 +73,7 @@ impl Projects {
             metrics: Metrics::to(DEPLOYMENT, lines.clone()),
         });
         let conventions = Conventions {
-            auth: Some(Auth::source(Fixed, Clock::system())),
+            auth: Some(Callers::cast().auth()),
             ..Conventions::default()
         };
         let app = haulout_pool::app(Arc::clone(&state), conventions);
@@ -116,7 +106,12 @@ impl Projects {
     }
 
     pub(super) async fn send(&self, event: GatewayEvent) -> Answer {
-        let event = event.token(TOKEN);
+        self.send_as(TOKEN, event).await
+    }
+
+    /// As one of the [`Callers::cast`].
+    pub(super) async fn send_as(&self, token: &str, event: GatewayEvent) -> Answer {
+        let event = event.token(token);
         let answered = self.world.invoke(FUNCTION, || event.send(&self.app)).await;
         answered.unwrap()
     }

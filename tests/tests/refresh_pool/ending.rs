@@ -17,11 +17,14 @@ use super::support::{
 };
 
 async fn one_claimed() -> World {
-    let world = five().await;
-    claim(&world, "red", None).await;
-    passes(&world).await;
-    assert_eq!(group(&world).desired, 6);
-    world
+    let started = async {
+        let world = five().await;
+        claim(&world, "red", None).await;
+        passes(&world).await;
+        assert_eq!(group(&world).desired, 6);
+        world
+    };
+    Box::pin(started).await
 }
 
 fn ec2(world: &World) -> aws_sdk_ec2::Client {

@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use haulout_domain::{machine::StagingSpec, pool::PoolSettings, status::Status};
+use haulout_domain::{
+    pool::PoolSettings,
+    staging::{Archive, StagingSpec},
+    status::Status,
+};
 use haulout_refresh::RefreshEvent;
 use haulout_tests::{
     agenda::Job,
@@ -78,7 +82,7 @@ fn with_model(settings: Settings) -> Settings {
     Settings {
         pool: Some(PoolSettings {
             staging: Some(StagingSpec {
-                blob,
+                archive: Archive::Blob(blob),
                 sha256: None,
                 size_bytes: None,
             }),

@@ -115,7 +115,8 @@ pub(super) async fn claim(world: &World, id: &str, ttl_minutes: Option<u32>) -> 
 
 pub(super) async fn release(world: &World, id: &str) -> Machine {
     let now = world.clock.now();
-    let released = world.store.release(&project(id), now).await.unwrap();
+    let held = world.store.project(&project(id)).await.unwrap().unwrap();
+    let released = world.store.release(&held, now).await.unwrap();
     released.unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use haulout_domain::staging::StagingCode;
+use haulout_domain::staging::{Source, StagingCode};
 use haulout_local::{
     demo,
     walrus::{Fault, FaultRule},
@@ -40,7 +40,7 @@ fn a_good_archive() {
 fn the_demo_by_its_object_id_with_size_and_checksum() {
     check(|world| {
         world.blob(demo::archive());
-        world.request.blob = world.stored.object_id.parse().unwrap();
+        world.request.source = Source::Blob(world.stored.object_id.parse().unwrap());
         world.request.size_bytes = Some(world.stored.size);
         world.request.sha256 = Some(
             format!("{:X}", Sha256::digest(&world.blob))

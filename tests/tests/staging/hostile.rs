@@ -101,20 +101,17 @@ fn check_heads(change: impl Fn(&mut World)) {
             .output()
             .unwrap();
         let request = &world.request;
-        assert_eq!(
-            String::from_utf8(output.stdout).unwrap(),
-            format!(
-                "{}|4294967295|{}|{}|{}|18446744073709551615|{}|",
-                request.machine_id,
-                request.aggregators,
-                request.blob,
-                request.blob.aggregator_path(),
-                "ab".repeat(32)
-            )
+        let expected = format!(
+            "{}|4294967295|{}|{blob}|/v1/blobs/{blob}|18446744073709551615|{}|",
+            request.machine_id,
+            request.aggregators,
+            "ab".repeat(32),
+            blob = world.stored.blob_id
         );
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
         // And python reads the programs as they were written.
-        let program = format!("{head}printf '%s' \"$FETCH_PY\" \"$UNPACK_PY\"");
+        let program = format!("{head}printf '%s' \"$FETCH_PY\" \"$REDEEM_PY\" \"$UNPACK_PY\"");
         let output = Command::new(real(shell[0]))
             .args(&shell[1..])
             .arg("-c")

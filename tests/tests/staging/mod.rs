@@ -7,6 +7,7 @@ mod archive;
 mod download;
 mod hostile;
 mod machine;
+mod package;
 mod repeat;
 mod restart;
 mod start;
@@ -17,7 +18,7 @@ use std::{path::Path, sync::OnceLock};
 
 use haulout_domain::{
     ids::MachineId,
-    staging::{StagingCode, StagingReport, StagingRequest},
+    staging::{Source, StagingCode, StagingReport, StagingRequest},
 };
 use haulout_local::walrus::{Stored, Walrus, WalrusConfig};
 use tokio::runtime::Runtime;
@@ -53,7 +54,7 @@ impl World {
                 machine_id: MachineId::generate(),
                 cycle: 1,
                 aggregators: walrus.aggregator_url().parse().unwrap(),
-                blob: stored.blob_id.parse().unwrap(),
+                source: Source::Blob(stored.blob_id.parse().unwrap()),
                 sha256: None,
                 size_bytes: None,
                 budget_seconds: 60,
@@ -69,7 +70,7 @@ impl World {
         for walrus in &self.walruses {
             self.stored = put(walrus, &blob);
         }
-        self.request.blob = self.stored.blob_id.parse().unwrap();
+        self.request.source = Source::Blob(self.stored.blob_id.parse().unwrap());
         self.blob = blob;
     }
 

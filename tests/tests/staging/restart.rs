@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use haulout_domain::staging::StagingCode;
+use haulout_domain::staging::{Source, StagingCode};
 use haulout_local::walrus::Fault;
 use nix::{
     errno::Errno,
@@ -55,7 +55,7 @@ fn replaces_the_folder(world: &World) {
 fn started_again_it_keeps_the_folder_and_asks_no_aggregator() {
     let by_blob_id: &(dyn Fn(&mut World) + Sync) = &|_| {};
     let by_object_id: &(dyn Fn(&mut World) + Sync) = &|world| {
-        world.request.blob = world.stored.object_id.parse().unwrap();
+        world.request.source = Source::Blob(world.stored.object_id.parse().unwrap());
         world.request.size_bytes = Some(world.stored.size);
     };
     for named in [by_blob_id, by_object_id] {
@@ -220,13 +220,13 @@ fn killed_before_unpacking_is_noted_it_unpacks_again() {
     });
     check(|world| {
         // What was noted of the blob before is not true of this one's folder.
-        let first = world.request.blob.clone();
+        let first = world.request.source.clone();
         world.ready();
         reboot(world);
         world.blob(model(STAYS, &[Entry::file("model/second", "x")]));
         killed_before_the_note(world);
         reboot(world);
-        world.request.blob = first;
+        world.request.source = first;
         assert!(world.stage().outcome().is_ok());
         assert!(!world.machine.path("stage/model/second").exists());
     });

@@ -22,7 +22,7 @@ impl Setting {
             Some(endpoint) => endpoint.to_owned(),
             None => stand_in().await,
         };
-        let listener = bind(0).await.unwrap();
+        let (listener, _) = bind(0).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let door = FrontDoor::open(listener, http.clone(), &endpoint, "abc").unwrap();
         Self {
@@ -222,8 +222,9 @@ async fn a_closed_door_takes_no_more_requests() {
 
 #[tokio::test]
 async fn a_taken_port_is_refused_with_its_number() {
-    let first = bind(0).await.unwrap();
+    let (first, url) = bind(0).await.unwrap();
     let port = first.local_addr().unwrap().port();
+    assert_eq!(url, format!("http://127.0.0.1:{port}"));
     let error = bind(port).await.unwrap_err();
     assert!(error.to_string().contains(&port.to_string()), "{error}");
 }

@@ -67,6 +67,9 @@ impl Store {
             Outcome::Refused(conditions, _) => conditions,
             Outcome::Met(_) => Vec::new(),
         };
+        if refused == [true, false, false] {
+            return Ok(Claimed::Taken);
+        }
         // A claim of one's own comes first: another request of the same project may just have made it.
         if let Some(row) = self.project(&project).await? {
             return Ok(Claimed::Existing(row));
@@ -146,35 +149,31 @@ impl Store {
         Ok(row.map(serde_dynamo::from_item).transpose()?)
     }
 
-    /// Lets a project's claim last until then; nothing when it has none.
+    /// Lets a project's claim last until then; nothing when it is over. A machine is claimed once: a later claim of the
+    /// same project, by whomever, is on another one.
     pub async fn renew(
         &self,
-        id: &ProjectId,
+        held: &ProjectMachine,
         expires_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Option<ProjectMachine>, StoreError> {
-        let Some(row) = self.project(id).await? else {
-            return Ok(None);
-        };
         let renewed = self
-            .update(&row.machine_id, |machine| {
-                machine.renew(id, expires_at, now)
+            .update(&held.machine_id, |machine| {
+                machine.renew(&held.project_id, expires_at, now)
             })
             .await?;
         Ok(renewed.and_then(|(machine, held)| machine.project_machine().filter(|_| held)))
     }
 
-    /// Ends a project's claim: its machine drains. Nothing when it has none.
+    /// Ends a project's claim, this one: its machine drains. Nothing when it is over.
     pub async fn release(
         &self,
-        id: &ProjectId,
+        held: &ProjectMachine,
         now: Timestamp,
     ) -> Result<Option<Machine>, StoreError> {
-        let Some(row) = self.project(id).await? else {
-            return Ok(None);
-        };
+        let id = &held.project_id;
         let released = self
-            .update(&row.machine_id, |machine| {
+            .update(&held.machine_id, |machine| {
                 let is_its = machine.claim().is_some_and(|claim| claim.project == *id);
                 is_its && machine.release(&format!("released by project {id}"), now)
             })
@@ -183,7 +182,7 @@ impl Store {
             return Ok(Some(machine));
         }
         // The machine's record, which decides, knows nothing of this project: the row is a leftover.
-        self.forget_project(id, &row.machine_id).await?;
+        self.forget_project(id, &held.machine_id).await?;
         Ok(None)
     }
 

@@ -8,7 +8,7 @@ use super::{Store, StoreError, machines::Item, number, text};
 use crate::error::AwsError;
 
 /// The attribute for the end of an item's use.
-const EXPIRES_AT: &str = "expires_at";
+pub(super) const EXPIRES_AT: &str = "expires_at";
 
 impl Store {
     /// An item as it is now (a strongly consistent read).

@@ -1,6 +1,9 @@
 //! Lists of records, in pages, through indexes. Nothing scans the table.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, Select},
+};
 use haulout_domain::{
     ids::MachineId,
     machine::Machine,
@@ -15,8 +18,12 @@ use crate::error::AwsError;
 /// The one key of the index over all records. Ids sort by time, so it lists them in order of creation.
 pub(super) const ALL: &str = "machines";
 
+/// The index over records by whoever asked for them.
+const BY_OWNER: &str = "by_owner";
+const STATUS: &str = "status";
+
 /// Records that a sweep reads at once.
-const SWEEP_PAGE: usize = 400;
+const SWEEP_PAGE: i32 = 400;
 
 /// How many index pages one request reads at most while a filter leaves it short of results.
 const MAX_READS: u32 = 10;
@@ -28,6 +35,16 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Only these.
     pub source: Option<Source>,
+}
+
+/// Whose records to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Whose<'a> {
+    /// All.
+    Everybodys,
+    /// Those that somebody asked for. Nobody else's are read; machines of the pool, which nobody asked for, are not
+    /// among them.
+    Own(&'a str),
 }
 
 /// Some records of a list.
@@ -49,12 +66,31 @@ impl Store {
         limit: usize,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
+        self.list_whose(Whose::Everybodys, filter, after, limit, now)
+            .await
+    }
+
+    /// As [`Self::list`], of everybody's records or somebody's own.
+    pub async fn list_whose(
+        &self,
+        whose: Whose<'_>,
+        filter: Filter,
+        after: Option<&MachineId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page, StoreError> {
+        let index = Index::of(whose, filter);
         let mut machines: Vec<Machine> = Vec::new();
-        let mut start = after.map(|id| start_key(filter.status, id));
+        let mut start = after.map(|id| index.start_key(id));
         for _ in 0..MAX_READS {
             // One more than asked for tells whether there is a next page.
             let wanted = limit + 1 - machines.len();
-            let (items, last) = self.read(filter, start.take(), wanted, false, now).await?;
+            let query = self.query(index, filter, now);
+            let query = query
+                .set_exclusive_start_key(start.take())
+                .scan_index_forward(false)
+                .limit(i32::try_from(wanted).unwrap_or(i32::MAX));
+            let (items, last) = read(query).await?;
             for item in items {
                 machines.push(serde_dynamo::from_item(item)?);
             }
@@ -97,8 +133,12 @@ impl Store {
         after: Option<&MachineId>,
         now: Timestamp,
     ) -> Result<Page, StoreError> {
-        let start = after.map(|id| start_key(filter.status, id));
-        let (items, last) = self.read(filter, start, SWEEP_PAGE, true, now).await?;
+        let index = Index::of(Whose::Everybodys, filter);
+        let query = self
+            .query(index, filter, now)
+            .set_exclusive_start_key(after.map(|id| index.start_key(id)))
+            .limit(SWEEP_PAGE);
+        let (items, last) = read(query).await?;
         let machines = items
             .into_iter()
             .map(serde_dynamo::from_item)
@@ -109,58 +149,101 @@ impl Store {
         })
     }
 
-    /// One read of the index that fits the filter.
-    async fn read(
+    /// How many records somebody asked for that match; at least so many where there are thousands.
+    pub async fn count_own(
         &self,
+        owner: &str,
         filter: Filter,
-        start: Option<Item>,
-        limit: usize,
-        forward: bool,
         now: Timestamp,
-    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-        let (index, key, value) = match filter.status {
-            Some(status) => ("by_status", "status", status.as_str()),
-            None => ("listing", "listing", ALL),
-        };
+    ) -> Result<u64, StoreError> {
+        let index = Index::of(Whose::Own(owner), filter);
+        let (mut count, mut start) = (0, None);
+        for _ in 0..MAX_READS {
+            let answer = self
+                .query(index, filter, now)
+                .select(Select::Count)
+                .set_exclusive_start_key(start.take())
+                .send()
+                .await
+                .map_err(|error| AwsError::new("Query", error))?;
+            count += u64::try_from(answer.count).unwrap_or_default();
+            start = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// A query for the records of an index that match.
+    fn query(&self, index: Index<'_>, filter: Filter, now: Timestamp) -> QueryFluentBuilder {
         let mut conditions = vec!["(attribute_not_exists(purge_at) OR purge_at > :now)"];
         let mut query = self
             .client
             .query()
             .table_name(&self.machines)
-            .index_name(index)
+            .index_name(index.name)
             .key_condition_expression("#key = :key")
-            .expression_attribute_names("#key", key)
-            .expression_attribute_values(":key", text(value))
-            .expression_attribute_values(":now", number(now.as_second()))
-            .set_exclusive_start_key(start)
-            .scan_index_forward(forward)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+            .expression_attribute_names("#key", index.key)
+            .expression_attribute_values(":key", text(index.value))
+            .expression_attribute_values(":now", number(now.as_second()));
+        if index.name == BY_OWNER {
+            conditions.push("#source <> :pool");
+            query = query
+                .expression_attribute_names("#source", "source")
+                .expression_attribute_values(":pool", text(Source::Pool.as_str()));
+        }
         if let Some(source) = filter.source {
             conditions.push("#source = :source");
             query = query
                 .expression_attribute_names("#source", "source")
                 .expression_attribute_values(":source", text(source.as_str()));
         }
-        let answer = query
-            .filter_expression(conditions.join(" AND "))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("Query", error))?;
-        let last = answer.last_evaluated_key.filter(|key| !key.is_empty());
-        Ok((answer.items.unwrap_or_default(), last))
+        if let Some(status) = filter.status.filter(|_| index.key != STATUS) {
+            conditions.push("#status = :status");
+            query = query
+                .expression_attribute_names("#status", STATUS)
+                .expression_attribute_values(":status", text(status.as_str()));
+        }
+        query.filter_expression(conditions.join(" AND "))
     }
 }
 
-/// The key of a record in the index a filter uses.
-fn start_key(status: Option<Status>, id: &MachineId) -> Item {
-    let (key, value) = match status {
-        Some(status) => ("status", status.as_str()),
-        None => ("listing", ALL),
-    };
-    Item::from([
-        ("id".to_owned(), text(id.as_str())),
-        (key.to_owned(), text(value)),
-    ])
+/// One read of an index: records, and where the next one starts.
+async fn read(query: QueryFluentBuilder) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+    let answer = query
+        .send()
+        .await
+        .map_err(|error| AwsError::new("Query", error))?;
+    let last = answer.last_evaluated_key.filter(|key| !key.is_empty());
+    Ok((answer.items.unwrap_or_default(), last))
+}
+
+/// The index that fits a list best, and its key. All are sorted by id.
+#[derive(Clone, Copy)]
+struct Index<'a> {
+    name: &'static str,
+    key: &'static str,
+    value: &'a str,
+}
+
+impl<'a> Index<'a> {
+    fn of(whose: Whose<'a>, filter: Filter) -> Self {
+        let (name, key, value) = match (whose, filter.status) {
+            (Whose::Own(owner), _) => (BY_OWNER, "owner", owner),
+            (Whose::Everybodys, Some(status)) => ("by_status", STATUS, status.as_str()),
+            (Whose::Everybodys, None) => ("listing", "listing", ALL),
+        };
+        Self { name, key, value }
+    }
+
+    /// The key of a record in it.
+    fn start_key(self, id: &MachineId) -> Item {
+        Item::from([
+            ("id".to_owned(), text(id.as_str())),
+            (self.key.to_owned(), text(self.value)),
+        ])
+    }
 }
 
 fn id_of(key: &Item) -> Option<MachineId> {

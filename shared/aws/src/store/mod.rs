@@ -14,6 +14,7 @@ mod machines;
 mod pool;
 mod quota;
 mod sightings;
+mod tickets;
 mod transaction;
 
 use aws_config::SdkConfig;
@@ -26,9 +27,10 @@ pub use self::{
     counts::Counts,
     create::{Created, Idempotency},
     drain::Drain,
-    listing::{Filter, Page},
+    listing::{Filter, Page, Whose},
     pool::IDLE_SHARDS,
     sightings::Sighting,
+    tickets::Redeemed,
 };
 use crate::error::AwsError;
 

@@ -56,6 +56,14 @@ pub fn expiry(ttl_minutes: Option<u32>, now: Timestamp) -> Option<Timestamp> {
 }
 
 impl Machine {
+    /// Whose it is: of a machine of the pool, whoever claimed it; nobody's while nobody has.
+    pub fn holder(&self) -> Option<&str> {
+        match &self.pool {
+            Some(_) => self.claim().map(|claim| claim.owner.as_str()),
+            None => Some(&self.owner),
+        }
+    }
+
     /// The claim on it.
     pub fn claim(&self) -> Option<&Claim> {
         self.pool.as_ref()?.claim.as_ref()

@@ -8,8 +8,9 @@ use crate::{
     failure::{Failure, FailureCode},
     ids::MachineId,
     launch::MachineName,
-    machine::{InstanceFacts, LaunchSpec, Machine, MachineRequest, StagingSpec},
+    machine::{InstanceFacts, LaunchSpec, Machine, MachineRequest},
     poll::Deadlines,
+    staging::StagingSpec,
     status::{Desired, InstanceState, OnFailure, Source, Status},
 };
 

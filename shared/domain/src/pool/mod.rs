@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::project::{ProjectId, ProjectIdError, RESERVED};
 use self::{capacity::Bounds, claim::Claim};
-use crate::{ids::InstanceId, machine::StagingSpec};
+use crate::{ids::InstanceId, staging::StagingSpec};
 
 /// Idle machines the pool keeps unless it is told otherwise.
 pub const DEFAULT_BUFFER: u32 = 5;

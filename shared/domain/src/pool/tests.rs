@@ -12,9 +12,10 @@ use super::{
 use crate::{
     blob::BlobRef,
     failure::{Failure, FailureCode},
-    machine::{InstanceFacts, Machine, StagingSpec},
+    machine::{InstanceFacts, Machine},
     notice::{self, NoticeKind},
     poll::Deadlines,
+    staging::{Archive, StagingSpec},
     status::{Desired, InstanceState, Status},
     test_machines::{STAGED, at, facts},
     transition::{CommandState, Next},
@@ -135,7 +136,7 @@ fn the_same_instance_is_the_same_machine() {
 fn a_model_is_staged_before_a_machine_is_idle() {
     let blob: BlobRef = format!("0x{}", "ab".repeat(32)).parse().expect("an id");
     let staging = StagingSpec {
-        blob,
+        archive: Archive::Blob(blob),
         sha256: None,
         size_bytes: None,
     };

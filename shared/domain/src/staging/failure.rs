@@ -49,6 +49,12 @@ staging_codes! {
     /// No aggregator gave the blob within all retries.
     BlobUnavailable = "blob_unavailable",
         "Try again in a few minutes, or configure more aggregators; the message says what each of them answered.";
+    /// The registry took the machine's ticket for nothing.
+    TicketRefused = "ticket_refused",
+        "Create the machine again: a ticket is good once, for as long as the staging command may run; the message says why this one was not.";
+    /// The registry could not be asked.
+    PackageUnavailable = "package_unavailable",
+        "Check that the machine reaches the API over HTTPS (its subnet and security group), then create it again; the message says what was tried.";
     /// The blob has no bytes.
     BlobEmpty = "blob_empty",
         "Upload the archive again; this blob has no content.";

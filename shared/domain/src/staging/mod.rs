@@ -1,4 +1,4 @@
-//! Staging: the command that brings a blob onto a machine and starts it there, and what its output means.
+//! Staging: the command that brings a blob or a package onto a machine and starts it there, and what its output means.
 //!
 //! The command is one POSIX shell script for SSM's AWS-RunShellScript. Its parts are in `shell/`; this module puts
 //! the request's values before them. Values reach the shell only as validated types, and only quoted.
@@ -6,6 +6,8 @@
 mod aggregators;
 mod failure;
 mod outcome;
+mod source;
+mod spec;
 
 use std::fmt::Write as _;
 
@@ -13,6 +15,8 @@ pub use self::{
     aggregators::{AggregatorUrl, Aggregators, AggregatorsError},
     failure::{StagingCode, StagingFailure},
     outcome::{ScriptState, StagingReport, outcome},
+    source::{ApiUrl, ApiUrlError, Grant, Source, Ticket, TicketError, TicketRefusal},
+    spec::{Archive, StagingSpec},
 };
 use crate::{
     blob::{BlobRef, Sha256Hex},
@@ -27,13 +31,13 @@ pub struct StagingRequest {
     /// How often the machine was brought up, this time included. A new cycle starts the model's script anew, from the
     /// folder that is on the machine if it was unpacked from the same blob.
     pub cycle: u32,
-    /// Where the blob is read, in the order of fail-over.
+    /// Where blobs are read, in the order of fail-over.
     pub aggregators: Aggregators,
-    /// The blob: a zip archive with a folder `model/` and in it `script.sh`.
-    pub blob: BlobRef,
-    /// The SHA-256 the blob's bytes must have.
+    /// What to stage: a zip archive with a folder `model/` and in it `script.sh`.
+    pub source: Source,
+    /// The SHA-256 its bytes must have.
     pub sha256: Option<Sha256Hex>,
-    /// The size the blob must have, in bytes.
+    /// The size it must have, in bytes.
     pub size_bytes: Option<u64>,
     /// The command's time limit in seconds (SSM's `executionTimeout`). The script ends by itself a little earlier.
     pub budget_seconds: u64,
@@ -43,12 +47,14 @@ const PARTS: &[&str] = &[
     include_str!("shell/base.sh"),
     include_str!("shell/packages.sh"),
     include_str!("shell/fetch.sh"),
+    include_str!("shell/redeem.sh"),
     include_str!("shell/download.sh"),
     include_str!("shell/unpack.sh"),
     include_str!("shell/start.sh"),
     include_str!("shell/main.sh"),
 ];
 const FETCH_PY: &str = include_str!("shell/fetch.py");
+const REDEEM_PY: &str = include_str!("shell/redeem.py");
 const UNPACK_PY: &str = include_str!("shell/unpack.py");
 
 /// The staging command, for SSM's `commands` parameter (as one element; it has several lines).
@@ -56,19 +62,18 @@ const UNPACK_PY: &str = include_str!("shell/unpack.py");
 /// It behaves the same under `bash` and `dash`. Its output ends with one line `haulout: ready …` or
 /// `haulout: failed <code>: <message>`, which [`outcome`] reads.
 pub fn script(request: &StagingRequest) -> String {
-    let pin = match &request.blob {
-        BlobRef::BlobId(id) => id.as_str(),
-        BlobRef::ObjectId(_) => "",
-    };
-    let values: [(&str, &str); 12] = [
+    let at = Place::of(request);
+    let values: [(&str, &str); 15] = [
         ("MACHINE", request.machine_id.as_str()),
         ("CYCLE", &request.cycle.to_string()),
         ("BUDGET", &own_limit(request.budget_seconds).to_string()),
         ("LIMIT", &request.budget_seconds.to_string()),
-        ("AGGREGATORS", &request.aggregators.to_string()),
-        ("BLOB", &request.blob.to_string()),
-        ("BLOB_PATH", &request.blob.aggregator_path()),
-        ("PIN", pin),
+        ("AGGREGATORS", &at.servers),
+        ("BLOB", &at.name),
+        ("BLOB_PATH", &at.path),
+        ("PIN", &at.pin),
+        ("REDEEM_URL", &at.redeem),
+        ("TICKET", &at.ticket),
         (
             "SIZE_BYTES",
             &request
@@ -81,6 +86,7 @@ pub fn script(request: &StagingRequest) -> String {
             request.sha256.as_ref().map_or("", Sha256Hex::as_str),
         ),
         ("FETCH_PY", &compact(FETCH_PY)),
+        ("REDEEM_PY", &compact(REDEEM_PY)),
         ("UNPACK_PY", &compact(UNPACK_PY)),
     ];
     let mut text = String::from("#!/bin/sh\n");
@@ -92,6 +98,44 @@ pub fn script(request: &StagingRequest) -> String {
         text.push_str(&compact(part));
     }
     text
+}
+
+/// What the script is told of where its archive is. A package's address is asked for with a ticket, on the machine.
+#[derive(Default)]
+struct Place {
+    servers: String,
+    name: String,
+    path: String,
+    pin: String,
+    redeem: String,
+    ticket: String,
+}
+
+impl Place {
+    fn of(request: &StagingRequest) -> Self {
+        match &request.source {
+            Source::Blob(blob) => Self {
+                servers: request.aggregators.to_string(),
+                name: blob.to_string(),
+                path: blob.aggregator_path(),
+                pin: match blob {
+                    BlobRef::BlobId(id) => id.as_str().to_owned(),
+                    BlobRef::ObjectId(_) => String::new(),
+                },
+                ..Self::default()
+            },
+            Source::Package {
+                package,
+                registry,
+                ticket,
+            } => Self {
+                name: package.to_string(),
+                redeem: registry.redeem(),
+                ticket: ticket.expose().to_owned(),
+                ..Self::default()
+            },
+        }
+    }
 }
 
 /// Seconds after which the script ends by itself, so that it can still say why.
@@ -134,9 +178,11 @@ mod tests {
             aggregators: "https://aggregator.walrus-testnet.walrus.space"
                 .parse()
                 .unwrap(),
-            blob: "E7_nNXvFU_3qZVu3OH1yycRG7LZlyn1-UxEDCDDqGGU"
-                .parse()
-                .unwrap(),
+            source: Source::Blob(
+                "E7_nNXvFU_3qZVu3OH1yycRG7LZlyn1-UxEDCDDqGGU"
+                    .parse()
+                    .unwrap(),
+            ),
             sha256: None,
             size_bytes: None,
             budget_seconds: 150,
@@ -172,6 +218,27 @@ mod tests {
             "BLOB_PATH='/v1/blobs/E7_nNXvFU_3qZVu3OH1yycRG7LZlyn1-UxEDCDDqGGU'\n",
             "SIZE_BYTES='12'\n",
             &format!("SHA256='{}'\n", "ab".repeat(32)),
+        ] {
+            assert!(text.contains(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_package_comes_with_a_ticket_and_without_an_address() {
+        let mut request = request();
+        request.source = Source::Package {
+            package: "audience-classifier@v1.0".parse().unwrap(),
+            registry: "https://api.test".parse().unwrap(),
+            ticket: Ticket::of([10; 32]),
+        };
+        let text = script(&request);
+        for line in [
+            "AGGREGATORS=''\n",
+            "BLOB='audience-classifier@v1.0'\n",
+            "BLOB_PATH=''\n",
+            "PIN=''\n",
+            "REDEEM_URL='https://api.test/tickets/redeem'\n",
+            &format!("TICKET='{}'\n", "0a".repeat(32)),
         ] {
             assert!(text.contains(line), "{line}");
         }

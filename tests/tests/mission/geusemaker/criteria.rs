@@ -7,6 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use haulout_api::Caller;
 use haulout_aws::{
     catalog::Catalog, clock::Clock, compute::Compute, emf::Metrics, figures::Figures,
+    registry::Registry,
 };
 use haulout_domain::{
     image::ImageKind,
@@ -18,6 +19,7 @@ use haulout_domain::{
 use haulout_instances::{Instances, Settings};
 use haulout_local::sim::{Capacity, Fault, Image, Market};
 use haulout_tests::{
+    dynamo::registry_tables,
     template,
     world::{DEPLOYMENT, World, usual_request},
 };
@@ -180,6 +182,7 @@ async fn created_with(world: &World, deadlines: Deadlines, body: &Value) -> Mach
         compute: Compute::new(world.sdk_config(), DEPLOYMENT),
         catalog: catalog(world),
         figures: Figures::new(world.sdk_config()),
+        registry: Registry::new(world.sdk_config(), registry_tables()),
         workflow: world.workflow.clone(),
         settings: Settings {
             launch: LaunchDefaults::default(),

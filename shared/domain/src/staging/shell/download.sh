@@ -110,7 +110,7 @@ piece() {
         if [ "$SIZE" -eq 0 ] || [ "$RC" -eq 28 ] || [ "$TRIES" -ge 20 ]; then
             return 0
         fi
-        say "$AGGREGATOR: cut off at byte $((FROM + SIZE)), going on from there"
+        say "${AGGREGATOR%%\?*}: cut off at byte $((FROM + SIZE)), going on from there"
     done
 }
 
@@ -159,6 +159,7 @@ download() {
         return 0
     fi
     choose_fetcher
+    redeem
     PHASE='finding the blob'
     rm -rf "$DL/complete" "$STAGE/model.zip"
     TOTAL='' WHOLE=false
@@ -172,7 +173,7 @@ download() {
     fi
     expect_size "$TOTAL"
     room "$TOTAL"
-    say "downloading $TOTAL bytes from $AGGREGATOR"
+    say "downloading $TOTAL bytes from ${AGGREGATOR%%\?*}"
     if [ "$WHOLE" = false ] && [ "$(cat "$DL/pin" 2>/dev/null)" != "$BLOB $TOTAL" ]; then
         # What an earlier cycle left is a part of something else.
         rm -f "$DL/part"

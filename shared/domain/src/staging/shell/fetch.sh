@@ -84,6 +84,7 @@ judge_cut() {
     esac
 }
 
+# A package's address is good for whoever has all of it: what is shown of one ends at its question mark.
 # ask FUNCTION: asks the aggregators in turn until FUNCTION says ok, with growing pauses between the rounds.
 # A 404 counts once every aggregator says it twice: right after an upload, a cache may still hold the older answer.
 ask() {
@@ -99,8 +100,8 @@ ask() {
             refused) ASK_FINAL=$((ASK_FINAL + 1)) ;;
             esac
             ASK_COUNT=$((ASK_COUNT + 1))
-            WHYS="$WHYS${WHYS:+; }$AGGREGATOR: $WHY"
-            say "$AGGREGATOR: $(one_line "$WHY")"
+            WHYS="$WHYS${WHYS:+; }${AGGREGATOR%%\?*}: $WHY"
+            say "${AGGREGATOR%%\?*}: $(one_line "$WHY")"
         done
         if [ "$ASK_ROUND" -ge 2 ] && [ "$ASK_FINAL" -eq "$ASK_COUNT" ]; then
             break
@@ -129,7 +130,7 @@ settle() {
     case $VERDICT in
     ok) ;;
     missing) fail blob_not_found "no aggregator knows the blob $BLOB ($WHY)" ;;
-    blocked) fail blob_blocked "$AGGREGATOR has blocked the blob $BLOB (HTTP 451)" ;;
+    blocked) fail blob_blocked "${AGGREGATOR%%\?*} has blocked the blob $BLOB (HTTP 451)" ;;
     full) no_room "$WHY" ;;
     *)
         # On a full disk not even the answers can be kept.
