@@ -1,5 +1,5 @@
 //! The first administrator: whoever knows the name and the password that a secret holds, and logs in with them. It works
-//! once: afterwards the secret is good for nothing.
+//! once: afterwards the password is the account's, and the secret makes nobody else.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,7 +34,7 @@ pub(crate) enum BootstrapError {
     #[error(
         "the secret of the first administrator is not a JSON object with the texts username and password"
     )]
-    Form(#[from] serde_json::Error),
+    Form,
     /// A password that nobody may have.
     #[error("the secret of the first administrator holds no good password")]
     Password(#[from] IdentityError),
@@ -42,7 +42,8 @@ pub(crate) enum BootstrapError {
 
 impl FirstAdmin {
     fn read(text: &str) -> Result<Self, BootstrapError> {
-        let first: Self = serde_json::from_str(text)?;
+        // Without serde's words: they may quote the secret.
+        let first: Self = serde_json::from_str(text).map_err(|_| BootstrapError::Form)?;
         first.password.check()?;
         Ok(first)
     }
@@ -91,7 +92,7 @@ impl Identity {
         let made = self.directory.bootstrap(&user).await;
         if made.map_err(refusal::directory)? {
             self.bootstrap.is_done.store(true, Ordering::Relaxed);
-            tracing::warn!(%username, "the first administrator is made; the secret is good for nothing any more");
+            tracing::warn!(%username, "the first administrator is made, with the password in the secret; the secret makes nobody else");
             return Ok(Some(user));
         }
         // Somebody was there first: the same login sent twice, or a user of this name.

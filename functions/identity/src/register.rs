@@ -84,9 +84,15 @@ fn fingerprint(body: &Register, grant: &Grant) -> String {
     sha256_hex(format!("{}\n{roles:?}\n{groups:?}\n{quota:?}", body.username).as_bytes())
 }
 
+/// Who owns what was made before there were users, and the pool's machines.
+const OWNERS: [&str; 2] = ["admin", "pool"];
+
 impl Identity {
-    /// The first administrator's name is nobody else's to take.
+    /// The first administrator's name is nobody else's to take, nor is one that records carry already.
     async fn check_not_reserved(&self, body: &Register) -> Result<(), Problem> {
+        if OWNERS.contains(&body.username.as_str()) {
+            return Err(refusal::username_taken(&body.username));
+        }
         match self.first_admin().await? {
             Some(first) if first.username == body.username => {
                 Err(refusal::username_taken(&body.username))

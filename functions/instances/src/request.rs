@@ -27,7 +27,8 @@ pub struct CreateMachine {
     #[schema(value_type = Option<String>, example = "M4hsZGQ1oCktdzegB6HnI6Mi28S2nqOPHxK-W7_4BUk")]
     pub blob_id: Option<BlobRef>,
     /// What to stage instead: a package of the registry, as `name@version`. Its size and checksum are the registry's.
-    #[serde(default)]
+    // Left out where it is not given: the fingerprints of requests made before there was this field stay the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "audience-classifier@v1.0")]
     pub package: Option<PackageRef>,
     /// The blob's SHA-256, 64 hexadecimal digits; checked on the machine.

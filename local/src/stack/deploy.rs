@@ -54,6 +54,7 @@ impl Parameters<'_> {
             ("AggregatorUrls".to_owned(), self.aggregator_url.to_owned()),
             ("PublicUrl".to_owned(), self.api_url.to_owned()),
             ("RequireTls".to_owned(), "false".to_owned()),
+            ("SelfRegistration".to_owned(), "true".to_owned()),
             ("Architecture".to_owned(), architecture.to_owned()),
             (
                 "RunningTimeoutSeconds".to_owned(),

@@ -84,6 +84,8 @@ impl<S: TokenStore> Tokens<S> {
             .keys
             .verify(&self.store, token, &self.issuer, now)
             .await?;
+        // Fetching keys may have taken long, and a session must not look younger for that.
+        let now = self.clock.now();
         let caller = match self.sessions.get(&claims.jti, FRESH, now) {
             Some(known) => known,
             None => self.look_up(&claims, now).await?,
@@ -102,7 +104,7 @@ impl<S: TokenStore> Tokens<S> {
                 self.sessions.keep(&claims.jti, caller.clone(), now);
                 Ok(caller)
             }
-            Err(error) => match self.sessions.get(&claims.jti, USABLE, now) {
+            Err(error) => match self.sessions.get(&claims.jti, USABLE, self.clock.now()) {
                 Some(known) => {
                     tracing::warn!(
                         error = error_chain(&*error),

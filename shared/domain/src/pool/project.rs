@@ -31,6 +31,7 @@ pub const RESERVED: &[&str] = &[
     "register-package",
     "robots.txt",
     "status",
+    "tickets",
     "uploads",
     "users",
     "validate",
