@@ -156,6 +156,7 @@ impl CreateMachine {
         }
         Ok(Some(StagingSpec {
             archive: Archive::Blob(blob),
+            package_key: None,
             sha256: self.sha256.clone(),
             size_bytes: self.size_bytes,
         }))
@@ -171,6 +172,7 @@ impl CreateMachine {
         }
         Ok(StagingSpec {
             archive: Archive::Package(package),
+            package_key: None,
             sha256: None,
             size_bytes: None,
         })

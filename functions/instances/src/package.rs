@@ -31,6 +31,7 @@ impl Instances {
             );
             return Err(Problem::new(Code::InvalidBody, detail));
         }
+        staging.package_key = Some(package.key);
         staging.sha256 = package.sha256;
         staging.size_bytes = Some(package.size_bytes);
         Ok(())

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Extension, extract::State};
-use haulout_api::{Caller, Code, Json, Path, Problem};
+use haulout_api::{Caller, Code, Json, LargeJson, Path, Problem};
 use haulout_domain::package::{
     Part, Upload, UploadStatus, part::check_parts, upload::UploadRefusal,
 };
@@ -36,7 +36,7 @@ pub(crate) async fn commit(
     State(packages): State<Arc<Packages>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-    Json(Commit { parts }): Json<Commit>,
+    LargeJson(Commit { parts }): LargeJson<Commit>,
 ) -> Result<Json<PackageView>, Problem> {
     let upload = packages.find_upload(&id).await?;
     caller.may_change(&upload.owner)?;

@@ -66,6 +66,11 @@ pub(crate) async fn redeem(
         }
     };
     let package = packages.find_package(&grant.package).await?;
+    if !grant.is_for(&package.key) {
+        tracing::warn!(machine_id = %grant.machine, package = %grant.package, "a ticket for an archive that was replaced");
+        let detail = "The package was deleted, and there is another one of its name since the machine was asked for. Create the machine again.";
+        return Err(Problem::new(Code::TicketRefused, detail));
+    }
     let package = packages.seen(package).await?;
     if package.state != PackageState::Ready {
         return Err(refusal::unknown_package(&grant.package));

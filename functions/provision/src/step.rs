@@ -6,7 +6,7 @@ use haulout_domain::{
     ids::InstanceId,
     machine::{InstanceFacts, Machine},
     poll::{self, Awaiting, DELIVERY_SECONDS},
-    staging::{self, Archive, Grant, Source, StagingRequest},
+    staging::{self, Archive, Grant, Source, StagingRequest, StagingSpec},
     status::InstanceState,
     transition::Next,
 };
@@ -111,7 +111,7 @@ impl Provision {
         }
         let id = instance_id(machine)?;
         let limit = machine.deadlines.command_seconds;
-        let source = self.source(machine, cycle, &staging.archive).await?;
+        let source = self.source(machine, cycle, staging).await?;
         let script = staging::script(&StagingRequest {
             machine_id: machine.id.clone(),
             cycle,
@@ -145,9 +145,9 @@ impl Provision {
         &self,
         machine: &Machine,
         cycle: u32,
-        archive: &Archive,
+        staging: &StagingSpec,
     ) -> Result<Source, StepError> {
-        let package = match archive {
+        let package = match &staging.archive {
             Archive::Blob(blob) => return Ok(Source::Blob(blob.clone())),
             Archive::Package(package) => package,
         };
@@ -159,6 +159,7 @@ impl Provision {
             machine: machine.id.clone(),
             cycle,
             package: package.clone(),
+            key: staging.package_key.clone(),
             expires_at: self.clock.now() + SignedDuration::from_secs(seconds.into()),
             redeemed_with: None,
         };

@@ -19,6 +19,9 @@ use crate::{
 /// The largest body an operation reads, in bytes. API Gateway's own limit is 10 MB.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// The largest body of an operation that takes long lists, in bytes.
+pub const MAX_LARGE_BODY: usize = 1024 * 1024;
+
 /// A JSON body: read from a request, or sent as an answer. Give `T` `#[serde(deny_unknown_fields)]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
@@ -28,7 +31,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         check_content_type(request.headers())?;
-        let body = read(request.into_body()).await?;
+        let body = read(request.into_body(), MAX_BODY).await?;
+        parse(&body).map(Self)
+    }
+}
+
+/// A JSON body that may be as large as [`MAX_LARGE_BODY`].
+#[derive(Debug, Clone, Copy)]
+pub struct LargeJson<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for LargeJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        check_content_type(request.headers())?;
+        let body = read(request.into_body(), MAX_LARGE_BODY).await?;
         parse(&body).map(Self)
     }
 }
@@ -39,7 +56,7 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Problem> {
         let (head, body) = request.into_parts();
-        let body = read(body).await?;
+        let body = read(body, MAX_BODY).await?;
         if is_empty(&body) || body.trim_ascii() == b"null" {
             return Ok(None);
         }
@@ -79,12 +96,12 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(Code::UnsupportedMediaType, detail))
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, Problem> {
-    match Limited::new(body, MAX_BODY).collect().await {
+async fn read(body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    match Limited::new(body, most).collect().await {
         Ok(body) => Ok(body.to_bytes().into()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
             Code::BodyTooLarge,
-            format!("The body is larger than {MAX_BODY} bytes: send less."),
+            format!("The body is larger than {most} bytes: send less."),
         )),
         Err(error) => Err(Problem::new(
             Code::InvalidRequest,

@@ -38,7 +38,7 @@ pub use self::{
     caller::Caller,
     cors::Cors,
     headers::{IdempotencyKey, Prefer},
-    json::Json,
+    json::{Json, LargeJson},
     observe::RequestId,
     path::Path,
     problem::{Code, Problem},

@@ -129,6 +129,7 @@ pub fn pool_settings() -> Result<PoolSettings, EnvError> {
         },
         staging: blob.or(package).map(|archive| StagingSpec {
             archive,
+            package_key: None,
             sha256,
             size_bytes: None,
         }),

@@ -28,6 +28,7 @@ pub(crate) fn machine(staged: bool, on_failure: OnFailure) -> Machine {
         },
         staging: staged.then(|| StagingSpec {
             archive: Archive::Blob(blob.parse().expect("an object id")),
+            package_key: None,
             sha256: None,
             size_bytes: None,
         }),

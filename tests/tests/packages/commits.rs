@@ -26,6 +26,20 @@ async fn committing_again_answers_the_same_package() {
 }
 
 #[tokio::test]
+async fn as_many_parts_as_s3_takes_are_read() {
+    let shelf = Shelf::start().await;
+    let id = shelf.begin("ann", &version("1.0.0")).await;
+    let etag = format!("\"{}\"", "0".repeat(32));
+    let parts: Vec<Value> = (1..=10_000)
+        .map(|number| json!({"PartNumber": number, "ETag": etag}))
+        .collect();
+    let parts = Value::Array(parts);
+    // None of them has arrived; that is what it says.
+    let answer = shelf.commit("ann", &Sent { id, parts }).await;
+    assert_eq!(answer.problem(400), "invalid_parts");
+}
+
+#[tokio::test]
 async fn parts_that_do_not_fit_leave_the_upload_open() {
     let shelf = Shelf::start().await;
     let archive = archive(7 * MIB);

@@ -11,4 +11,5 @@ mod races;
 mod registers;
 mod support;
 mod syncs;
+mod tickets;
 mod uploads;

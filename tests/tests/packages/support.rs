@@ -125,6 +125,12 @@ impl Shelf {
         self.world.invoke(FUNCTION, || event.send(&self.app)).await
     }
 
+    /// As nobody.
+    pub(super) async fn stranger(&self, event: GatewayEvent) -> Answer {
+        let answer = self.world.invoke(FUNCTION, || event.send(&self.app)).await;
+        answer.unwrap()
+    }
+
     pub(super) async fn send(&self, who: &str, event: GatewayEvent) -> Answer {
         self.try_send(who, event).await.unwrap()
     }

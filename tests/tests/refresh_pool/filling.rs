@@ -83,6 +83,7 @@ fn with_model(settings: Settings) -> Settings {
         pool: Some(PoolSettings {
             staging: Some(StagingSpec {
                 archive: Archive::Blob(blob),
+                package_key: None,
                 sha256: None,
                 size_bytes: None,
             }),

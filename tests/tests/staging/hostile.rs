@@ -111,7 +111,7 @@ fn check_heads(change: impl Fn(&mut World)) {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
         // And python reads the programs as they were written.
-        let program = format!("{head}printf '%s' \"$FETCH_PY\" \"$REDEEM_PY\" \"$UNPACK_PY\"");
+        let program = format!("{head}printf '%s' \"$FETCH_PY\" \"$UNPACK_PY\"");
         let output = Command::new(real(shell[0]))
             .args(&shell[1..])
             .arg("-c")

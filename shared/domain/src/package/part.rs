@@ -94,6 +94,54 @@ pub struct Part {
     pub etag: ETag,
 }
 
+/// How parts are kept: one text, with numbers only where they do not follow one another. An item of DynamoDB holds
+/// 400 KB, which 10,000 parts would be too much for otherwise.
+pub(super) mod kept {
+    use std::fmt::Write;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Part;
+
+    pub(crate) fn serialize<S: Serializer>(
+        parts: &[Part],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut text = String::new();
+        let mut next = 1;
+        for part in parts {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            if part.number != next {
+                // Writing to a String cannot fail.
+                let _ = write!(text, "{}:", part.number);
+            }
+            text.push_str(part.etag.as_str());
+            next = part.number.saturating_add(1);
+        }
+        serializer.serialize_str(&text)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Part>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut next: u32 = 1;
+        let mut parts = Vec::new();
+        for word in text.split_whitespace() {
+            let (number, etag) = match word.split_once(':') {
+                Some((number, etag)) => (number.parse().map_err(Error::custom)?, etag),
+                None => (next, word),
+            };
+            let etag = etag.parse().map_err(Error::custom)?;
+            parts.push(Part { number, etag });
+            next = number.saturating_add(1);
+        }
+        Ok(parts)
+    }
+}
+
 /// Why these parts make no archive. Fit for a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PartsError {

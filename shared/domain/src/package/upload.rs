@@ -97,7 +97,7 @@ pub struct Upload {
     /// Where it stands.
     pub status: UploadStatus,
     /// What it is put together from, since its commit.
-    #[serde(default)]
+    #[serde(default, with = "super::part::kept")]
     pub parts: Vec<Part>,
     /// When it began.
     pub created_at: Timestamp,

@@ -56,12 +56,16 @@ pub fn expiry(ttl_minutes: Option<u32>, now: Timestamp) -> Option<Timestamp> {
 }
 
 impl Machine {
-    /// Whose it is: of a machine of the pool, whoever claimed it; nobody's while nobody has.
+    /// Whose it is: of a machine of the pool, whoever claimed it, also when it is on its way out; nobody's while nobody
+    /// has. It is claimed by one owner in all its life.
     pub fn holder(&self) -> Option<&str> {
-        match &self.pool {
-            Some(_) => self.claim().map(|claim| claim.owner.as_str()),
-            None => Some(&self.owner),
-        }
+        let Some(membership) = &self.pool else {
+            return Some(&self.owner);
+        };
+        let claimed_by = membership.claim.as_ref().map(|claim| &claim.owner);
+        claimed_by
+            .or(membership.last_owner.as_ref())
+            .map(String::as_str)
     }
 
     /// The claim on it.

@@ -75,6 +75,7 @@ impl Machine {
         machine.pool = Some(Membership {
             group: group.to_owned(),
             claim: None,
+            last_owner: None,
             lowers_desired: false,
         });
         machine.launch_requested_at = Some(now);
@@ -155,7 +156,7 @@ impl Machine {
             self.note_loss(FailureCode::InstanceGone, detail);
         }
         if let Some(membership) = &mut self.pool {
-            membership.claim = None;
+            membership.let_go();
         }
         self.retire(detail, false, now);
     }
@@ -285,7 +286,7 @@ impl Machine {
         let Some(membership) = self.pool.as_mut().filter(|_| is_held) else {
             return false;
         };
-        membership.claim = None;
+        membership.let_go();
         self.retire(reason, true, now);
         true
     }
@@ -301,7 +302,7 @@ impl Machine {
         let Some(membership) = self.pool.as_mut().filter(|it| it.claim.is_some()) else {
             return false;
         };
-        membership.claim = None;
+        membership.let_go();
         self.retire(&format!("its project was moved to {to}"), false, now);
         true
     }

@@ -37,9 +37,21 @@ pub struct Membership {
     /// Whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
+    /// Whose it was, once it is on its way out: he may ask what became of it, and ask for its end again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_owner: Option<String>,
     /// Its end lowers the group's desired capacity, so that the group launches no other one in its place.
     #[serde(default)]
     pub lowers_desired: bool,
+}
+
+impl Membership {
+    /// Nobody has it any more.
+    pub(crate) fn let_go(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            self.last_owner = Some(claim.owner);
+        }
+    }
 }
 
 /// Where an instance is in the life that its group gives it (Auto Scaling API, `LifecycleState`).

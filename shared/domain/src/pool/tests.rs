@@ -137,6 +137,7 @@ fn a_model_is_staged_before_a_machine_is_idle() {
     let blob: BlobRef = format!("0x{}", "ab".repeat(32)).parse().expect("an id");
     let staging = StagingSpec {
         archive: Archive::Blob(blob),
+        package_key: None,
         sha256: None,
         size_bytes: None,
     };

@@ -54,7 +54,6 @@ const PARTS: &[&str] = &[
     include_str!("shell/main.sh"),
 ];
 const FETCH_PY: &str = include_str!("shell/fetch.py");
-const REDEEM_PY: &str = include_str!("shell/redeem.py");
 const UNPACK_PY: &str = include_str!("shell/unpack.py");
 
 /// The staging command, for SSM's `commands` parameter (as one element; it has several lines).
@@ -63,7 +62,7 @@ const UNPACK_PY: &str = include_str!("shell/unpack.py");
 /// `haulout: failed <code>: <message>`, which [`outcome`] reads.
 pub fn script(request: &StagingRequest) -> String {
     let at = Place::of(request);
-    let values: [(&str, &str); 15] = [
+    let values: [(&str, &str); 14] = [
         ("MACHINE", request.machine_id.as_str()),
         ("CYCLE", &request.cycle.to_string()),
         ("BUDGET", &own_limit(request.budget_seconds).to_string()),
@@ -86,7 +85,6 @@ pub fn script(request: &StagingRequest) -> String {
             request.sha256.as_ref().map_or("", Sha256Hex::as_str),
         ),
         ("FETCH_PY", &compact(FETCH_PY)),
-        ("REDEEM_PY", &compact(REDEEM_PY)),
         ("UNPACK_PY", &compact(UNPACK_PY)),
     ];
     let mut text = String::from("#!/bin/sh\n");
@@ -189,12 +187,25 @@ mod tests {
         }
     }
 
+    fn of_package() -> StagingRequest {
+        StagingRequest {
+            source: Source::Package {
+                package: "audience-classifier@v1.0".parse().unwrap(),
+                registry: "https://api.test".parse().unwrap(),
+                ticket: Ticket::of([10; 32]),
+            },
+            ..request()
+        }
+    }
+
     #[test]
     fn the_command_fits_what_ssm_takes() {
         // An SSM document with its parameters' values: 64 KB (Systems Manager quotas).
-        let text = script(&request());
-        assert!(text.len() < 32_000, "{} bytes", text.len());
-        assert!(serde_json::to_string(&text).unwrap().len() < 40_000);
+        for request in [request(), of_package()] {
+            let text = script(&request);
+            assert!(text.len() < 32_000, "{} bytes", text.len());
+            assert!(serde_json::to_string(&text).unwrap().len() < 40_000);
+        }
     }
 
     #[test]
@@ -225,13 +236,7 @@ mod tests {
 
     #[test]
     fn a_package_comes_with_a_ticket_and_without_an_address() {
-        let mut request = request();
-        request.source = Source::Package {
-            package: "audience-classifier@v1.0".parse().unwrap(),
-            registry: "https://api.test".parse().unwrap(),
-            ticket: Ticket::of([10; 32]),
-        };
-        let text = script(&request);
+        let text = script(&of_package());
         for line in [
             "AGGREGATORS=''\n",
             "BLOB='audience-classifier@v1.0'\n",

@@ -11,7 +11,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::aggregators::AggregatorUrl;
-use crate::{blob::BlobRef, digest, ids::MachineId, package::PackageRef};
+use crate::{
+    blob::BlobRef,
+    digest,
+    ids::MachineId,
+    package::{ObjectKey, PackageRef},
+};
 
 /// What to stage, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +131,9 @@ pub struct Grant {
     pub cycle: u32,
     /// What it is for.
     pub package: PackageRef,
+    /// Which archive of that name, where somebody was let have that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ObjectKey>,
     /// Until when it is good.
     pub expires_at: Timestamp,
     /// The fingerprint of the word it was redeemed with.
@@ -147,6 +155,11 @@ pub enum TicketRefusal {
 }
 
 impl Grant {
+    /// Whether it is for the archive that is there now.
+    pub fn is_for(&self, key: &ObjectKey) -> bool {
+        self.key.as_ref().is_none_or(|granted| granted == key)
+    }
+
     /// Redeems it. Again with the same word is the same; whether anything changed, the answer says.
     pub fn redeem(&mut self, word: &Ticket, now: Timestamp) -> Result<bool, TicketRefusal> {
         if now >= self.expires_at {
@@ -179,6 +192,7 @@ mod tests {
             machine: MachineId::generate(),
             cycle: 1,
             package: "model@1.0.0".parse().unwrap(),
+            key: None,
             expires_at: "2026-01-01T00:05:00Z".parse().unwrap(),
             redeemed_with: None,
         };

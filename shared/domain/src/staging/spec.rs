@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     blob::{BlobRef, Sha256Hex},
-    package::PackageRef,
+    package::{ObjectKey, PackageRef},
 };
 
 /// What to stage once the machine can be reached.
@@ -13,6 +13,10 @@ pub struct StagingSpec {
     /// What it is.
     #[serde(flatten)]
     pub archive: Archive,
+    /// Where the archive of a package was when its caller was let have it. Another archive that gets the name later is
+    /// another package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_key: Option<ObjectKey>,
     /// Its SHA-256, checked on the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256Hex>,

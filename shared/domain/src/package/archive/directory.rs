@@ -10,8 +10,8 @@ use super::{
 };
 use crate::package::text::clip;
 
-/// Files that staging can start.
-const SCRIPTS: [&[u8]; 2] = [b"model/script.sh", b"script.sh"];
+/// The file that staging starts.
+const SCRIPT: &[u8] = b"model/script.sh";
 
 /// Reads the directory, from its first byte to its last, of an archive of that many bytes.
 pub(super) fn read_directory(
@@ -58,7 +58,7 @@ fn check_paths(entries: &[Entry<'_>]) -> Result<bool, Refusal> {
             clean(name)?;
         }
         let path = clean(entry.name)?;
-        has_script |= !entry.is_folder && SCRIPTS.contains(&path.as_slice());
+        has_script |= !entry.is_folder && path.as_slice() == SCRIPT;
         // The folder itself, "./", is nobody's.
         if !path.is_empty() && !paths.insert(path) {
             return Err(Refusal::Twice(shown(entry)));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{
     super::{
-        part::PartsError,
+        part::{MAX_PARTS, PartsError},
         upload::{CommitStep, NewUploadError, OPEN_FOR, Upload, UploadRefusal, UploadStatus},
     },
     NOW, groups, new_upload, part, upload,
@@ -38,6 +38,22 @@ fn an_upload_is_open_for_a_day() {
     assert!(upload.expire(end));
     assert!(!upload.expire(end));
     assert_eq!(upload.status, UploadStatus::Aborted);
+}
+
+#[test]
+fn the_most_parts_fit_an_item_and_read_back() {
+    for first in [1, 3] {
+        let mut upload = upload("model");
+        let parts: Vec<_> = (first..=MAX_PARTS)
+            .step_by(first as usize)
+            .map(part)
+            .collect();
+        assert!(upload.commit(parts, NOW).is_ok());
+        let written = serde_json::to_string(&upload).unwrap();
+        // DynamoDB: an item has at most 400 KB.
+        assert!(written.len() < 390_000, "{} bytes", written.len());
+        assert_eq!(serde_json::from_str::<Upload>(&written).unwrap(), upload);
+    }
 }
 
 #[test]

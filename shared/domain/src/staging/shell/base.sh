@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # What every part stands on: settings, the log, the end of the command, its time limit and its lock.
 # Above this come the request's own values, quoted: MACHINE CYCLE BUDGET LIMIT AGGREGATORS BLOB
-# BLOB_PATH PIN REDEEM_URL TICKET SIZE_BYTES SHA256 and the Python programs FETCH_PY, REDEEM_PY and UNPACK_PY.
+# BLOB_PATH PIN REDEEM_URL TICKET SIZE_BYTES SHA256 and the Python programs FETCH_PY and UNPACK_PY.
 
 set -u
 umask 022

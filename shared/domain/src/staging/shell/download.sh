@@ -117,6 +117,8 @@ piece() {
 # In a subshell of its own: fetches one piece and leaves its verdict beside it.
 worker() {
     trap '[ -z "$CHILD" ] || kill "$CHILD" 2>/dev/null; exit 143' TERM
+    # What is kept beside the piece may name the package's address, which is good for whoever reads it.
+    umask 077
     TARGET=$1 START=$2 END=$3
     : >"$TARGET"
     ask piece

@@ -1,4 +1,4 @@
-# One GET with the exit codes of curl: URL RANGE FILE MAX-BYTES STALL-SECONDS SECONDS.
+# One GET with the exit codes of curl: URL RANGE FILE MAX-BYTES STALL-SECONDS SECONDS; a POST with a file of JSON behind.
 import errno
 import http.client
 import socket
@@ -36,6 +36,9 @@ for handler in (
 ):
     opener.add_handler(handler())
 request = urllib.request.Request(url, headers={"User-Agent": "haulout", "Accept": "*/*"})
+if sys.argv[7:]:
+    request.data = open(sys.argv[7], "rb").read()
+    request.add_header("Content-Type", "application/json")
 if span:
     request.add_header("Range", "bytes=" + span)
 try:

@@ -1,6 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # One HTTP request, by curl or by python3, and what its answer means.
 
+BODY=''
+
 choose_fetcher() {
     if have curl; then
         FETCHER=curl
@@ -13,7 +15,8 @@ choose_fetcher() {
     fi
 }
 
-# fetch RANGE FILE MAX-BYTES: one GET of the blob from AGGREGATOR; an empty RANGE is the whole blob.
+# fetch RANGE FILE MAX-BYTES: one GET of the blob from AGGREGATOR; an empty RANGE is the whole blob. With a file BODY it is
+# a POST of that JSON.
 # STATUS is the HTTP status (000: no answer), RC curl's exit code (0: the body is complete), the headers are in FILE.hdr.
 fetch() {
     rm -f "$2" "$2.hdr" "$2.err"
@@ -22,10 +25,10 @@ fetch() {
     curl)
         run curl -q -g -sS -L --max-redirs 3 --proto '=http,https' -A haulout --connect-timeout 10 \
             --speed-limit 1024 --speed-time "$STALL" --max-time "$REMAINING" --max-filesize "$3" \
-            ${1:+-r} ${1:+"$1"} -D "$2.hdr" -o "$2" "$AGGREGATOR$BLOB_PATH" 2>"$2.err"
+            ${1:+-r} ${1:+"$1"} ${BODY:+-H} ${BODY:+'Content-Type: application/json'} ${BODY:+--data-binary} ${BODY:+"@$BODY"} -D "$2.hdr" -o "$2" "$AGGREGATOR$BLOB_PATH" 2>"$2.err"
         ;;
     *)
-        run python3 -I -c "$FETCH_PY" "$AGGREGATOR$BLOB_PATH" "$1" "$2" "$3" "$STALL" "$REMAINING" 2>"$2.err"
+        run python3 -I -c "$FETCH_PY" "$AGGREGATOR$BLOB_PATH" "$1" "$2" "$3" "$STALL" "$REMAINING" ${BODY:+"$BODY"} 2>"$2.err"
         ;;
     esac
     STATUS=000

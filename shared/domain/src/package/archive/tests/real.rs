@@ -58,7 +58,7 @@ fn a_script_is_found_where_staging_looks_and_nowhere_else() {
         let archive = zipped(|zip| zip.start_file(name, stored()).unwrap());
         inspect(&archive).unwrap().has_script
     };
-    assert!(has_script("model/script.sh") && has_script("script.sh"));
+    assert!(has_script("model/script.sh") && !has_script("script.sh"));
     assert!(has_script("./model//script.sh"));
     for name in [
         "other/script.sh",
