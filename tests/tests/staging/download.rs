@@ -38,6 +38,8 @@ fn a_good_archive() {
 
 #[test]
 fn the_demo_by_its_object_id_with_size_and_checksum() {
+    // It makes a Python environment, which takes a minute beside what uses every core.
+    let _alone = haulout_tests::alone::ALONE.blocking_lock();
     check(|world| {
         world.blob(demo::archive());
         world.request.source = Source::Blob(world.stored.object_id.parse().unwrap());
