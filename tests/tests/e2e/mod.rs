@@ -10,6 +10,7 @@ mod notices;
 mod pool;
 mod power;
 mod readme;
+mod registry;
 mod restart;
 
 use fixture::Fixture;
@@ -38,6 +39,7 @@ async fn the_deployed_stack() {
     launch::lists_are_paged(&fixture).await;
     launch::what_was_launched_is_accounted_for(&fixture).await;
     readme::the_walk_through_works_as_printed(&fixture).await;
+    registry::a_package_of_three_parts_runs_on_a_machine(&fixture).await;
     drain::draining_ends_every_machine_and_makes_no_new_one(&fixture).await;
     restart::the_records_survive(fixture).await;
 }

@@ -42,6 +42,10 @@ pub(super) async fn the_walk_through_works_as_printed(fixture: &Fixture) {
         "\"status\":\"ready\"",
         "\"code\":\"not_a_zip\"",
         "\"status\":\"terminating\"",
+        "\"state\":\"ready\"",
+        "hellofrom",
+        "\"username\":\"ann\"",
+        "{\"total\":0,\"instances\":[],\"next_cursor\":null}",
     ] {
         let flat: String = output.split_whitespace().collect();
         assert!(flat.contains(expected), "no {expected} in:\n{output}");
