@@ -28,7 +28,16 @@ pub struct GatewayEvent {
     body: Option<String>,
     base64: bool,
     address: String,
+    api_id: String,
+    signer: Option<String>,
 }
+
+/// The id of the first API.
+pub const API_ID: &str = "a1b2c3d4e5";
+/// The id of the second one, whose requests are signed.
+pub const SERVICE_API_ID: &str = "s2e3r4v5i6";
+/// The account that both are in.
+pub const ACCOUNT: &str = "123456789012";
 
 impl GatewayEvent {
     /// A request; `target` is a path as API Gateway hands it over (decoded), maybe with `?` and a raw query.
@@ -42,6 +51,8 @@ impl GatewayEvent {
             body: None,
             base64: false,
             address: "192.0.2.1".to_owned(),
+            api_id: API_ID.to_owned(),
+            signer: None,
         }
         .header("host", "haulout.example")
         .header("x-forwarded-proto", "https")
@@ -80,6 +91,20 @@ impl GatewayEvent {
         self
     }
 
+    /// Through another API.
+    #[must_use]
+    pub fn through(mut self, api_id: &str) -> Self {
+        api_id.clone_into(&mut self.api_id);
+        self
+    }
+
+    /// Signed by an AWS identity, as API Gateway says where a route has IAM authorization.
+    #[must_use]
+    pub fn signed_by(mut self, arn: &str) -> Self {
+        self.signer = Some(arn.to_owned());
+        self
+    }
+
     /// With a bearer token.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
@@ -105,15 +130,15 @@ impl GatewayEvent {
     /// The event.
     pub fn event(&self) -> Value {
         let time = "20/Nov/2026:19:00:00 +0000";
-        json!({
+        let mut event = json!({
             "version": "2.0",
             "routeKey": "$default",
             "rawPath": self.path,
             "rawQueryString": self.query,
             "headers": self.headers,
             "requestContext": {
-                "accountId": "123456789012",
-                "apiId": "a1b2c3d4e5",
+                "accountId": ACCOUNT,
+                "apiId": self.api_id,
                 "domainName": "haulout.example",
                 "domainPrefix": "haulout",
                 "http": {
@@ -131,7 +156,20 @@ impl GatewayEvent {
             },
             "body": self.body,
             "isBase64Encoded": self.base64
-        })
+        });
+        if let Some(arn) = &self.signer {
+            // The names are those of `APIGatewayV2HTTPRequestContextAuthorizerIAMDescription` (aws-lambda-go, events).
+            event["requestContext"]["authorizer"] = json!({"iam": {
+                "accessKey": "ASIAIOSFODNN7EXAMPLE",
+                "accountId": ACCOUNT,
+                "callerId": "AROAIOSFODNN7EXAMPLE:session",
+                "cognitoIdentity": null,
+                "principalOrgId": "o-a1b2c3d4e5",
+                "userArn": arn,
+                "userId": "AROAIOSFODNN7EXAMPLE:session"
+            }});
+        }
+        event
     }
 
     /// Sends it to a function.

@@ -15,6 +15,7 @@ pub mod jsonata;
 pub mod lambda;
 pub mod life;
 pub mod measure;
+pub mod packages;
 pub mod random;
 pub mod s3;
 pub mod settings;

@@ -247,6 +247,7 @@ impl Functions {
             compute: compute.clone(),
             catalog: catalog.clone(),
             groups: groups.clone(),
+            registry: Registry::new(sdk, registry_tables()),
             remote: remote.clone(),
             defaults: launch.clone(),
             aggregators: "https://aggregator.walrus.test"

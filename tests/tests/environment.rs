@@ -1,7 +1,10 @@
 //! The functions' settings, as template.yaml hands them over in environment variables.
 
-use haulout_aws::env::launch_defaults_of;
-use haulout_domain::{launch::InstanceType, plan::LaunchDefaults, status::Market};
+use haulout_aws::env::{launch_defaults_of, pool_settings_of};
+use haulout_domain::{
+    launch::InstanceType, plan::LaunchDefaults, pool::PoolSettings, staging::Archive,
+    status::Market,
+};
 
 #[test]
 fn what_is_empty_or_a_limit_of_0_is_off() {
@@ -53,4 +56,33 @@ fn what_makes_no_sense_is_an_error_that_names_the_variable() {
         let error = launch_defaults_of(&variable).unwrap_err().to_string();
         assert!(error.contains(bad), "{error}");
     }
+}
+
+#[test]
+fn the_sha256_of_the_pools_blob_is_of_no_package() {
+    let sha256 = "5e".repeat(32);
+    let read = |with: &'static str, value: &str| {
+        let variable = |name: &'static str| match name {
+            "HAULOUT_POOL_BLOB_SHA256" => Some(sha256.clone()),
+            "HAULOUT_POOL_MAX" => Some("7".to_owned()),
+            _ => (name == with).then(|| value.to_owned()),
+        };
+        pool_settings_of(&variable).unwrap()
+    };
+    let of_package = read("HAULOUT_POOL_PACKAGE", "model@1.0.0");
+    assert_eq!(of_package.bounds.max, 7);
+    let staging = of_package.staging.unwrap();
+    assert!(matches!(staging.archive, Archive::Package(_)));
+    assert_eq!(staging.sha256, None);
+    let of_blob = read("HAULOUT_POOL_BLOB_ID", &format!("0x{}", "ab".repeat(32)));
+    let staging = of_blob.staging.unwrap();
+    assert_eq!(
+        staging.sha256.map(|it| it.as_str().to_owned()),
+        Some(sha256.clone())
+    );
+    assert_eq!(read("HAULOUT_POOL_PACKAGE", " ").staging, None);
+    assert_eq!(
+        pool_settings_of(&|_| None).unwrap(),
+        PoolSettings::default()
+    );
 }

@@ -325,7 +325,11 @@ async fn a_stop_that_ec2_refuses_for_good_is_taken_back_and_a_throttled_one_is_n
 async fn machines_made_before_there_was_a_quota_come_to_count() {
     let world = quiet_world().await;
     let machine = ready_machine(&world).await;
-    assert!(!machine.counted);
+    world
+        .store
+        .update(&machine.id, |machine| machine.counted = false)
+        .await
+        .unwrap();
     let refresh = refresh(&world, Some(3));
     let dry = refresh.run(&RefreshEvent::DryRun).await.unwrap();
     assert_eq!(dry.adopted, 1);
@@ -352,7 +356,6 @@ fn record(world: &World) -> Machine {
         deadlines: Deadlines::default(),
         wait_for_status_checks: false,
         ttl_minutes: None,
-        counted: false,
     };
     let now = world.clock.now();
     let mut machine = Machine::new(MachineId::generate(), request, now);

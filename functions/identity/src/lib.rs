@@ -15,7 +15,7 @@ mod view;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware::from_fn_with_state};
 use haulout_api::Conventions;
 use haulout_aws::{
     clock::Clock,
@@ -29,7 +29,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub use argon2::Params;
 pub use bootstrap::Bootstrap;
 pub use password::{Password, Passwords};
-pub use request::{ChangeUser, Login, Register};
+pub use request::{ChangePassword, ChangeUser, Login, Register};
 pub use signing::Signing;
 pub use view::{DeletedView, LoggedOut, MeView, TokenView, UserView, UsersView};
 
@@ -82,14 +82,15 @@ pub fn app(state: Arc<Identity>, conventions: Conventions) -> Router {
 
 /// The routes alone, without the conventions around them.
 pub fn routes(state: Arc<Identity>) -> OpenApiRouter {
-    operations().with_state(state)
+    let look = from_fn_with_state(Arc::clone(&state), signing::look);
+    operations().route_layer(look).with_state(state)
 }
 
 fn operations() -> OpenApiRouter<Arc<Identity>> {
     OpenApiRouter::new()
         .routes(routes!(register::register))
         .routes(routes!(login::login))
-        .routes(routes!(account::me))
+        .routes(routes!(account::me, account::change_password))
         .routes(routes!(account::logout))
         .routes(routes!(users::list))
         .routes(routes!(users::change, users::delete))

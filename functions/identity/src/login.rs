@@ -50,7 +50,7 @@ impl Identity {
     async fn login(&self, body: &Login, address: &str) -> Result<TokenView, Problem> {
         let now = self.clock.now();
         // First: a password that is right is of no use without them.
-        let keys = self.signing_keys(now).await?;
+        let keys = self.signing_keys().await?;
         let user = self
             .recognise(&body.username, &body.password, address, now)
             .await?;

@@ -40,7 +40,7 @@ pub(crate) fn invalid_path(error: &IdentityError) -> Problem {
 pub(crate) fn wrong_credentials() -> Problem {
     Problem::new(
         Code::WrongCredentials,
-        "There is no such user, or the password is wrong. Check both; an administrator can make the user anew.",
+        "There is no such user, or the password is wrong. Check both; an administrator can give the user another password.",
     )
     .with_header(
         WWW_AUTHENTICATE,
@@ -55,6 +55,16 @@ pub(crate) fn too_many_attempts(until: Timestamp, now: Timestamp) -> Problem {
         "Too many wrong passwords in a row from this address. Try again after the time in Retry-After.",
     )
     .retry_after(seconds_until(until, now))
+}
+
+/// A service signs its requests: it has no account, no password and no session.
+pub(crate) fn no_account(caller: &str) -> Problem {
+    Problem::new(
+        Code::Forbidden,
+        format!(
+            "{caller} is a service without an account: this is for users with a token of POST /login."
+        ),
+    )
 }
 
 /// Only administrators make users.
@@ -98,6 +108,14 @@ pub(crate) fn own_account(what: &str) -> Problem {
         format!(
             "Nobody may {what}, so that the deployment is never without an administrator. Ask another administrator to do it."
         ),
+    )
+}
+
+/// Whoever changes the own password shows the present one.
+pub(crate) fn own_password() -> Problem {
+    Problem::new(
+        Code::OwnAccount,
+        "Nobody changes the own password in this way. Use PATCH /me, which asks for the present one.",
     )
 }
 

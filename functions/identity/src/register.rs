@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, extract::State};
 use haulout_api::{Acting, Caller, IdempotencyKey, Json, Problem, SourceAddress};
-use haulout_aws::directory::{Made, Registration};
+use haulout_aws::directory::{Made, Names, Registration};
 use haulout_domain::{
     digest::sha256_hex,
     identity::{User, throttle},
@@ -18,20 +18,21 @@ use crate::{Identity, Register, UserView, refusal, request::Grant};
 /// Register a user.
 ///
 /// Anybody may, with the role `user` and without groups, unless the deployment leaves that to administrators. With an
-/// administrator's token, roles, groups and quota of the body count as well.
+/// administrator's token, roles, groups and quota of the body count as well, and the name may be that of a user who was
+/// deleted: the new user then owns the machines, claims and packages that the old one made.
 #[utoipa::path(
     post,
     path = "/register",
     tag = "identity",
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key and body gives the same answer, for 24 hours"),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Repeating the request with the same key and body gives the same answer, for 24 hours"),
     ),
     request_body = Register,
     responses(
         (status = 201, body = UserView),
         (status = 400, description = "Malformed", body = haulout_api::problem::ProblemBody),
         (status = 403, description = "Only an administrator registers users", body = haulout_api::problem::ProblemBody),
-        (status = 409, description = "The name is taken, or the idempotency key was used with another body", body = haulout_api::problem::ProblemBody),
+        (status = 409, description = "The name is taken (that of a deleted user is, but for administrators), or the idempotency key was used with another body", body = haulout_api::problem::ProblemBody),
     )
 )]
 pub(crate) async fn register(
@@ -68,8 +69,9 @@ pub(crate) async fn register(
     if !by_admin {
         identity.check_not_reserved(&body).await?;
     }
+    let names = if by_admin { Names::Free } else { Names::Unused };
     let user = identity
-        .register(&body, grant, registration.as_ref(), &address)
+        .register(&body, grant, names, registration.as_ref(), &address)
         .await?;
     Ok((StatusCode::CREATED, Json(user.into())))
 }
@@ -105,6 +107,7 @@ impl Identity {
         &self,
         body: &Register,
         grant: Grant,
+        names: Names,
         registration: Option<&Registration>,
         address: &str,
     ) -> Result<User, Problem> {
@@ -123,8 +126,8 @@ impl Identity {
             quota,
             now,
         );
-        let made = self.directory.create_user(&user, registration, now).await;
-        match made.map_err(refusal::directory)? {
+        let made = self.directory.create_user(&user, names, registration, now);
+        match made.await.map_err(refusal::directory)? {
             Made::New => {
                 tracing::info!(username = %user.username, roles = ?user.roles, "registered");
                 Ok(user)

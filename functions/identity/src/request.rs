@@ -19,7 +19,7 @@ use crate::Password;
 pub struct Register {
     /// The name: 1 to 64 of a-z, 0-9, `.`, `_`, `-` and `@`, beginning with a letter or a digit. Upper case becomes
     /// lower case.
-    #[schema(value_type = String, example = "ann")]
+    #[schema(example = "ann")]
     pub username: Username,
     /// 8 to 128 characters.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
@@ -31,7 +31,7 @@ pub struct Register {
     pub roles: Value,
     /// The user's groups. Counts only when an administrator sends it.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<GroupName>>)]
     pub groups: Value,
     /// How many machines the user may have. Counts only when an administrator sends it.
     #[serde(default)]
@@ -81,11 +81,23 @@ fn read<T: DeserializeOwned>(field: &str, value: &Value) -> Result<Option<T>, Pr
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The name.
-    #[schema(value_type = String, example = "ann")]
+    #[schema(example = "ann")]
     pub username: Username,
     /// The password.
     #[schema(value_type = String, format = Password)]
     pub password: Password,
+}
+
+/// Another password for oneself.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePassword {
+    /// The present one.
+    #[schema(value_type = String, format = Password)]
+    pub password: Password,
+    /// The one from now on: 8 to 128 characters.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    pub new_password: Password,
 }
 
 /// What is to be different about a user. What is left out stays as it is.
@@ -94,28 +106,36 @@ pub struct Login {
 pub struct ChangeUser {
     /// All of the user's roles. Null is the same as left out.
     #[serde(default)]
+    #[schema(value_type = Option<Vec<Role>>)]
     pub roles: Option<BTreeSet<Role>>,
     /// All of the user's groups. Null is the same as left out.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<GroupName>>)]
     pub groups: Option<BTreeSet<GroupName>>,
     /// How many machines the user may have. With null the deployment's limit holds again.
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<u32>)]
     pub quota: Option<Option<u32>>,
+    /// Another password: 8 to 128 characters. All of the user's sessions end. Null is the same as left out.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 8, max_length = 128)]
+    pub password: Option<Password>,
 }
 
-impl From<ChangeUser> for UserChange {
-    fn from(change: ChangeUser) -> Self {
-        let ChangeUser {
+impl ChangeUser {
+    /// The change, with the password's hash in its place.
+    pub(crate) fn hashed(self, password_hash: Option<String>) -> UserChange {
+        let Self {
             roles,
             groups,
             quota,
-        } = change;
-        Self {
+            password: _,
+        } = self;
+        UserChange {
             roles,
             groups,
             quota,
+            password_hash,
         }
     }
 }

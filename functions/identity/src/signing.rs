@@ -1,8 +1,16 @@
 //! The keys that tokens are signed with. They are derived from one secret, which only this function may read; their
 //! public side is published in another secret, which all functions read, before a token is signed.
 
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use haulout_api::{
     Problem,
+    kept::{Kept, NotRead, Unread},
     keys::{MIN_SECRET, PublicKeys, SigningKeys},
 };
 use haulout_aws::{
@@ -10,26 +18,23 @@ use haulout_aws::{
     secrets::{Secret, Secrets},
     telemetry::error_chain,
 };
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
+use jiff::Timestamp;
 
 use crate::{Identity, Settings};
 
-/// After this the secret is read again: whoever replaces it withdraws all tokens.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// A secret that could not be read again is good for this long: Secrets Manager's bad minutes are not ours.
-const STALE: SignedDuration = SignedDuration::from_hours(1);
+/// When to come back while there are no keys, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
-/// What is known of the keys; nothing at first.
-#[derive(Debug, Default)]
-pub struct Signing(Mutex<Option<Kept>>);
-
+/// What is known of the keys; nothing at first. The secret is read again after some minutes: whoever replaces it withdraws
+/// all tokens.
 #[derive(Debug)]
-struct Kept {
+pub struct Signing(Kept<Read>);
+
+#[derive(Debug, Clone)]
+struct Read {
     secret: Secret,
     /// The public keys as they were published.
     published: String,
-    read_at: Timestamp,
 }
 
 /// Why there are no keys.
@@ -52,43 +57,51 @@ impl From<SigningError> for Problem {
     }
 }
 
-impl Kept {
-    fn is_within(&self, age: SignedDuration, now: Timestamp) -> bool {
-        (SignedDuration::ZERO..=age).contains(&now.duration_since(self.read_at))
+impl Default for Signing {
+    fn default() -> Self {
+        Self(Kept::new("the secret that tokens are signed with"))
     }
 }
 
 impl Identity {
     /// The keys of this time. The one that signs is published.
-    pub(crate) async fn signing_keys(&self, now: Timestamp) -> Result<SigningKeys, Problem> {
-        // Held over the calls: requests that come meanwhile wait for them instead of making them too.
-        let mut kept = self.signing.0.lock().await;
-        let known = kept.as_ref().map(|kept| {
-            let keys = SigningKeys::derive(kept.secret.expose(), now);
-            let is_current = kept.is_within(FRESH, now) && keys.jwks() == kept.published;
-            // A key is published a period before it signs.
-            (keys, is_current, kept.is_within(STALE, now))
-        });
-        if let Some((keys, true, _)) = known {
-            return Ok(keys);
-        }
-        match read(&self.secrets, &self.settings, now).await {
-            Ok((keys, read)) => {
-                *kept = Some(read);
-                Ok(keys)
+    pub(crate) async fn signing_keys(&self) -> Result<SigningKeys, Problem> {
+        self.keys().await.map_err(|unread| match unread {
+            Unread::Failed(error) => error.into(),
+            Unread::Not(error) => {
+                let detail = "Tokens cannot be signed just now. Send the request again after the time in Retry-After.";
+                Problem::unavailable(detail, RETRY_AFTER_SECONDS).because(error)
             }
-            Err(error) => match known {
-                Some((keys, _, true)) => {
-                    tracing::warn!(
-                        error = error_chain(&error),
-                        "the keys of tokens could not be read or published again; those known go on"
-                    );
-                    Ok(keys)
-                }
-                _ => Err(error.into()),
-            },
+        })
+    }
+
+    async fn keys(&self) -> Result<SigningKeys, Unread<SigningError>> {
+        let derive = |read: &Read| SigningKeys::derive(read.secret.expose(), self.clock.now());
+        // A key is published a period before it signs: what does not serve to publish the next one signs all the same.
+        let serves = |read: &Read| derive(read).jwks() == read.published;
+        let fetch = Box::pin(read(&self.secrets, &self.settings, self.clock.now()));
+        let read = self.signing.0.get(&self.clock, serves, fetch).await?;
+        Ok(derive(&read))
+    }
+}
+
+/// Looks at the secret with any request, every few minutes: one that was replaced is to count soon, and not only from the
+/// next login on.
+pub(crate) async fn look(
+    State(identity): State<Arc<Identity>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    // A login has looked already, and was told why there is nothing.
+    match identity.keys().await {
+        Ok(_) | Err(Unread::Not(NotRead::NotYet)) => {}
+        Err(unread) => {
+            let error = unread.into_error();
+            tracing::warn!(error = error_chain(&*error), "there are no keys of tokens");
         }
     }
+    response
 }
 
 /// Reads the secret, and publishes its keys unless they are.
@@ -96,24 +109,21 @@ async fn read(
     secrets: &Secrets,
     settings: &Settings,
     now: Timestamp,
-) -> Result<(SigningKeys, Kept), SigningError> {
+) -> Result<Read, SigningError> {
     let secret = secrets.get(&settings.signing_secret).await?;
     if secret.expose().chars().count() < MIN_SECRET {
         return Err(SigningError::TooShort);
     }
-    let keys = SigningKeys::derive(secret.expose(), now);
-    let wanted = keys.jwks();
+    let wanted = SigningKeys::derive(secret.expose(), now).jwks();
     if !is_published(secrets, &settings.jwks_secret, &wanted).await? {
         let published = Secret::new(wanted.clone());
         secrets.put(&settings.jwks_secret, &published).await?;
         tracing::info!("the public keys of tokens are published");
     }
-    let kept = Kept {
+    Ok(Read {
         secret,
         published: wanted,
-        read_at: now,
-    };
-    Ok((keys, kept))
+    })
 }
 
 async fn is_published(secrets: &Secrets, id: &str, wanted: &str) -> Result<bool, AwsError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use haulout_domain::{
     access::Role,
-    identity::{GroupName, User, Username},
+    identity::{GroupName, Session, User, Username},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -83,6 +83,18 @@ pub struct MeView {
     /// Until when the token holds that the request was made with.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
+}
+
+impl MeView {
+    pub(crate) fn of(session: &Session, user: User) -> Self {
+        Self {
+            username: user.username,
+            roles: user.roles,
+            groups: user.groups,
+            quota: user.quota,
+            expires_at: session.expires_at,
+        }
+    }
 }
 
 /// Answer to POST /logout.

@@ -136,7 +136,6 @@ impl CreateMachine {
             deadlines,
             wait_for_status_checks: self.wait_for_status_checks.unwrap_or(false),
             ttl_minutes: self.ttl_minutes.or(rails.max_ttl_minutes),
-            counted: rails.max_machines.is_some(),
         })
     }
 

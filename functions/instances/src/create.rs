@@ -13,7 +13,11 @@ use haulout_aws::{
     store::{Created, Drain, Idempotency},
     telemetry::error_chain,
 };
-use haulout_domain::{digest, ids::MachineId, machine::Machine};
+use haulout_domain::{
+    digest,
+    ids::MachineId,
+    machine::{Machine, MachineRequest},
+};
 use http::{
     StatusCode,
     header::{CONTENT_TYPE, LOCATION},
@@ -30,7 +34,7 @@ use crate::{CreateMachine, Instances, refusal, view::MachineView};
     path = "",
     tag = "machines",
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key and body gives the same answer, and no second machine"),
+        ("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Repeating the request with the same key and body gives the same answer, and no second machine"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, N up to 25 seconds"),
     ),
     request_body = CreateMachine,
@@ -53,54 +57,16 @@ pub(crate) async fn create(
     IdempotencyKey(key): IdempotencyKey,
     Json(body): Json<CreateMachine>,
 ) -> Result<Response, Problem> {
-    let fingerprint = digest::sha256_hex(&serde_json::to_vec(&body).map_err(Problem::internal)?);
-    let now = instances.clock.now();
-    let names_template = body.launch_template_id.is_some();
-    let mut request = body
-        .complete(&caller.name, &instances.settings)
-        .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
-    request.counted |= caller.quota.is_some();
-    if let Some(staging) = &mut request.staging {
-        instances.admit(staging, &caller, &address).await?;
-    }
-    instances.check(&mut request, names_template).await?;
-    let machine = Machine::new(MachineId::generate(), request, now);
-    let view = MachineView::stored(machine.clone());
-    let answer = serde_json::to_string(&view).map_err(Problem::internal)?;
-    let idempotency = key.map(|key| Idempotency {
-        scope: digest::sha256_hex(format!("{}\n{key}", caller.name).as_bytes()),
-        fingerprint,
-        answer: answer.clone(),
-    });
-    let drain = instances.store.drain().await.map_err(refusal::store)?;
-    // While the deployment is drained nobody has a place; what was answered before is answered again all the same.
-    let quota = match drain {
-        Some(_) => Some(0),
-        None => caller
-            .quota
-            .or(instances.settings.launch.guard_rails.max_machines),
+    let repeatable = key
+        .map(|key| Repeatable::new(&caller, &key, &body))
+        .transpose()?;
+    let before = match &repeatable {
+        Some(it) => instances.answered(it).await?,
+        None => None,
     };
-    let created = instances
-        .store
-        .create(&machine, idempotency.as_ref(), quota, now)
-        .await
-        .map_err(refusal::store)?;
-    let (id, answer) = match created {
-        Created::New => {
-            instances
-                .metrics
-                .count("Launches", &[(Dimension::Outcome, "accepted")]);
-            instances.run(&machine).await;
-            (machine.id, answer)
-        }
-        Created::Before { machine, answer } => (machine, answer),
-        Created::OtherRequest => {
-            return Err(Problem::new(
-                Code::IdempotencyKeyReused,
-                "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request.",
-            ));
-        }
-        Created::QuotaFull { limit } => return Err(instances.no_place(limit, drain.as_ref())),
+    let (id, answer) = match before {
+        Some(before) => before,
+        None => Box::pin(instances.create(body, &caller, &address, repeatable)).await?,
     };
     match prefer.wait {
         Some(time) => instances.wait(&id, time).await,
@@ -108,7 +74,105 @@ pub(crate) async fn create(
     }
 }
 
+/// What tells a request that is sent again from another one.
+struct Repeatable {
+    scope: String,
+    fingerprint: String,
+}
+
+impl Repeatable {
+    fn new(caller: &Caller, key: &str, body: &CreateMachine) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(body).map_err(Problem::internal)?;
+        Ok(Self {
+            scope: digest::sha256_hex(format!("{}\n{key}", caller.name).as_bytes()),
+            fingerprint: digest::sha256_hex(&body),
+        })
+    }
+
+    fn with(self, answer: &str) -> Idempotency {
+        Idempotency {
+            scope: self.scope,
+            fingerprint: self.fingerprint,
+            answer: answer.to_owned(),
+        }
+    }
+}
+
+/// A machine, and what its creator is answered.
+type Answered = (MachineId, String);
+
 impl Instances {
+    /// What was answered to the same request before. That is asked first: whatever would be looked at today may say
+    /// something else than it did then.
+    async fn answered(&self, request: &Repeatable) -> Result<Option<Answered>, Problem> {
+        let Repeatable { scope, fingerprint } = request;
+        let now = self.clock.now();
+        let answered = self.store.answered(scope, fingerprint, now).await;
+        match answered.map_err(refusal::store)? {
+            Some(Created::Before { machine, answer }) => Ok(Some((machine, answer))),
+            Some(Created::OtherRequest) => Err(refusal::key_reused()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes a new machine's record, once all that can be known of the request was looked at, and starts its execution.
+    async fn create(
+        &self,
+        body: CreateMachine,
+        caller: &Caller,
+        address: &str,
+        repeatable: Option<Repeatable>,
+    ) -> Result<Answered, Problem> {
+        let now = self.clock.now();
+        let request = self.look_at(body, caller, address).await?;
+        let machine = Machine::new(MachineId::generate(), request, now);
+        let view = MachineView::stored(machine.clone());
+        let answer = serde_json::to_string(&view).map_err(Problem::internal)?;
+        let idempotency = repeatable.map(|it| it.with(&answer));
+        let drain = self.store.drain().await.map_err(refusal::store)?;
+        // While the deployment is drained nobody has a place; what was answered before is answered again all the same.
+        let quota = match drain {
+            Some(_) => Some(0),
+            None => caller
+                .quota
+                .or(self.settings.launch.guard_rails.max_machines),
+        };
+        let created = self
+            .store
+            .create(&machine, idempotency.as_ref(), quota, now)
+            .await
+            .map_err(refusal::store)?;
+        match created {
+            Created::New => {
+                self.metrics
+                    .count("Launches", &[(Dimension::Outcome, "accepted")]);
+                self.run(&machine).await;
+                Ok((machine.id, answer))
+            }
+            Created::Before { machine, answer } => Ok((machine, answer)),
+            Created::OtherRequest => Err(refusal::key_reused()),
+            Created::QuotaFull { limit } => Err(self.no_place(limit, drain.as_ref())),
+        }
+    }
+
+    /// The request as it is written into the record, if nothing that is known now is against it.
+    async fn look_at(
+        &self,
+        body: CreateMachine,
+        caller: &Caller,
+        address: &str,
+    ) -> Result<MachineRequest, Problem> {
+        let names_template = body.launch_template_id.is_some();
+        let mut request = body
+            .complete(&caller.name, &self.settings)
+            .map_err(|error| Problem::new(Code::InvalidBody, error.to_string()))?;
+        if let Some(staging) = &mut request.staging {
+            self.admit(staging, caller, address).await?;
+        }
+        self.check(&mut request, names_template).await?;
+        Ok(request)
+    }
+
     /// Why there is no place for a machine.
     fn no_place(&self, limit: u32, drain: Option<&Drain>) -> Problem {
         if let Some(drain) = drain {

@@ -19,7 +19,7 @@ use crate::{Instances, refusal, view::Deleted};
     delete,
     path = "/{id}",
     tag = "machines",
-    params(("id" = String, Path, description = "m-… or i-…")),
+    params(("id" = haulout_domain::ids::MachineRef, Path, description = "m-… or i-…")),
     responses(
         (status = 202, description = "It is ending, or has ended", body = Deleted),
         (status = 404, description = "No such machine", body = haulout_api::problem::ProblemBody),

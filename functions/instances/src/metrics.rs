@@ -103,7 +103,7 @@ fn values(points: &[Point]) -> Vec<Value> {
     get,
     path = "/{id}/metrics",
     tag = "machines",
-    params(("id" = String, Path, description = "m-… or i-…"), MetricsQuery),
+    params(("id" = haulout_domain::ids::MachineRef, Path, description = "m-… or i-…"), MetricsQuery),
     responses(
         (status = 200, body = InstanceMetrics),
         (status = 404, description = "No such machine", body = haulout_api::problem::ProblemBody),

@@ -21,7 +21,7 @@ type Accepted = (StatusCode, Json<MachineView>);
     post,
     path = "/{id}/stop",
     tag = "machines",
-    params(("id" = String, Path, description = "m-… or i-…")),
+    params(("id" = haulout_domain::ids::MachineRef, Path, description = "m-… or i-…")),
     responses(
         (status = 202, description = "It is stopping, or has stopped", body = MachineView),
         (status = 404, description = "No such machine", body = haulout_api::problem::ProblemBody),
@@ -58,7 +58,7 @@ pub(crate) async fn stop(
     post,
     path = "/{id}/start",
     tag = "machines",
-    params(("id" = String, Path, description = "m-… or i-…")),
+    params(("id" = haulout_domain::ids::MachineRef, Path, description = "m-… or i-…")),
     responses(
         (status = 202, description = "It is starting, or has started", body = MachineView),
         (status = 404, description = "No such machine", body = haulout_api::problem::ProblemBody),

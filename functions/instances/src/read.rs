@@ -100,7 +100,7 @@ pub(crate) async fn list(
     get,
     path = "/{id}",
     tag = "machines",
-    params(("id" = String, Path, description = "m-… or i-…")),
+    params(("id" = haulout_domain::ids::MachineRef, Path, description = "m-… or i-…")),
     responses(
         (status = 200, body = MachineView),
         (status = 404, description = "No such machine", body = haulout_api::problem::ProblemBody),

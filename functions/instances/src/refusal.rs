@@ -1,5 +1,6 @@
 //! What callers are told when the domain or AWS says no.
 
+pub(crate) use haulout_api::registry::{failed as registry, unknown_package};
 use haulout_api::{Code, Problem};
 use haulout_aws::{
     error::AwsError,
@@ -118,6 +119,14 @@ pub(crate) fn violation(violation: &Violation) -> Problem {
     )
 }
 
+/// The same idempotency key with another body.
+pub(crate) fn key_reused() -> Problem {
+    Problem::new(
+        Code::IdempotencyKeyReused,
+        "This Idempotency-Key was used with another body in the last 24 hours. Use a new key for a new request.",
+    )
+}
+
 /// The owner has as many machines as are allowed.
 pub(crate) fn quota(limit: u32) -> Problem {
     Problem::new(
@@ -151,7 +160,7 @@ pub(crate) fn power(refusal: PowerRefusal) -> Problem {
 }
 
 /// As the beginning of a sentence.
-fn capital(text: &str) -> String {
+pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()

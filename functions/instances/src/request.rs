@@ -5,7 +5,7 @@ use haulout_domain::{
     blob::{BlobRef, Sha256Hex},
     launch::{
         AmiId, Cidr, FormError, InstanceType, KeyName, LaunchTemplateId, MachineName,
-        SecurityGroupId, SubnetId, Tags, UserData,
+        SecurityGroupId, SubnetId, TagKey, TagValue, Tags, UserData,
     },
     package::PackageRef,
     status::{Architecture, Market, OnFailure, VolumeType},
@@ -24,16 +24,15 @@ pub struct CreateMachine {
     /// What to stage: a Walrus blob id (43 characters) or object id (0x and 64 hexadecimal digits).
     /// Without it the machine is bare: `ready` once its EC2 status checks pass.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "M4hsZGQ1oCktdzegB6HnI6Mi28S2nqOPHxK-W7_4BUk")]
+    #[schema(example = "M4hsZGQ1oCktdzegB6HnI6Mi28S2nqOPHxK-W7_4BUk")]
     pub blob_id: Option<BlobRef>,
     /// What to stage instead: a package of the registry, as `name@version`. Its size and checksum are the registry's.
     // Left out where it is not given: the fingerprints of requests made before there was this field stay the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "audience-classifier@v1.0")]
+    #[schema(example = "audience-classifier@v1.0")]
     pub package: Option<PackageRef>,
     /// The blob's SHA-256, 64 hexadecimal digits; checked on the machine.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub sha256: Option<Sha256Hex>,
     /// The blob's size in bytes; checked on the machine.
     #[serde(default)]
@@ -41,19 +40,18 @@ pub struct CreateMachine {
     pub size_bytes: Option<u64>,
     /// The `Name` tag; `walrus-vm-YYYYMMDD-HHMMSS` when not given.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub name: Option<MachineName>,
     /// An AMI, over what the launch template says. Its architecture must be the instance type's.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "ami-0123456789abcdef0")]
+    #[schema(example = "ami-0123456789abcdef0")]
     pub ami: Option<AmiId>,
     /// An EC2 instance type, over what the launch template says.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "t3.medium")]
+    #[schema(example = "t3.medium")]
     pub instance_type: Option<InstanceType>,
     /// A launch template, in place of the deployment's.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "lt-0123456789abcdef0")]
+    #[schema(example = "lt-0123456789abcdef0")]
     pub launch_template_id: Option<LaunchTemplateId>,
     /// How long the staging command may run, in seconds (30 to 14400); the deployment's default otherwise.
     #[serde(default)]
@@ -84,18 +82,17 @@ pub struct CreateMachine {
     pub wait_for_status_checks: Option<bool>,
     /// The subnet; otherwise the launch template's, one of the deployment's, or EC2's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "subnet-0123456789abcdef0")]
+    #[schema(example = "subnet-0123456789abcdef0")]
     pub subnet_id: Option<SubnetId>,
     /// Up to 5 security groups, in place of the launch template's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>, max_items = 5)]
+    #[schema(max_items = 5)]
     pub security_group_ids: Option<Vec<SecurityGroupId>>,
     /// A security group of the machine's own, for SSH, HTTP and HTTPS. It goes with the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_security_group: Option<CreateSecurityGroup>,
     /// The key pair to log in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
     pub key_name: Option<KeyName>,
     /// What cloud-init reads at the first boot, as plain text: up to 12288 bytes. Anybody on the machine can read it.
     #[serde(
@@ -103,11 +100,11 @@ pub struct CreateMachine {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "plain_text"
     )]
-    #[schema(value_type = Option<String>, example = "#!/bin/sh\necho hello")]
+    #[schema(value_type = Option<String>, max_length = 12288, example = "#!/bin/sh\necho hello")]
     pub user_data: Option<UserData>,
     /// Up to 45 tags for instance, volumes and spot request. `aws:`, `haulout:`, `Name` and `ManagedBy` are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
+    #[schema(value_type = Option<std::collections::BTreeMap<TagKey, TagValue>>)]
     pub tags: Option<Tags>,
     /// After how many minutes Haulout ends the machine; never by itself, or after the deployment's maximum, when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,7 @@ use crate::{Deleted, Packages, refusal};
     post,
     path = "/abort/{upload_id}",
     tag = "packages",
-    params(("upload_id" = String, Path, description = "Of POST /init")),
+    params(("upload_id" = haulout_domain::package::UploadId, Path, description = "Of POST /init")),
     responses(
         (status = 200, body = Deleted),
         (status = 404, description = "No such upload", body = haulout_api::problem::ProblemBody),

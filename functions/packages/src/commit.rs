@@ -23,7 +23,7 @@ const LEAST_PART: u64 = 5 << 20;
     post,
     path = "/commit/{upload_id}",
     tag = "packages",
-    params(("upload_id" = String, Path, description = "Of POST /init")),
+    params(("upload_id" = haulout_domain::package::UploadId, Path, description = "Of POST /init")),
     request_body = Commit,
     responses(
         (status = 200, body = PackageView),

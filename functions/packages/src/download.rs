@@ -20,8 +20,8 @@ const LASTS: Duration = Duration::from_mins(15);
     path = "/download/{name}/{version}",
     tag = "packages",
     params(
-        ("name" = String, Path, description = "The package"),
-        ("version" = String, Path, description = "Which one of it"),
+        ("name" = haulout_domain::package::PackageName, Path, description = "The package"),
+        ("version" = haulout_domain::package::PackageVersion, Path, description = "Which one of it"),
     ),
     responses(
         (status = 200, body = Link),

@@ -25,7 +25,7 @@ use crate::{InitUpload, Packages, Started, refusal};
     post,
     path = "/init",
     tag = "packages",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key and body gives the same answer, and no second upload")),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{1,255}$", description = "Repeating the request with the same key and body gives the same answer, and no second upload")),
     request_body = InitUpload,
     responses(
         (status = 200, body = Started),

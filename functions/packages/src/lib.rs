@@ -1,16 +1,19 @@
-//! Lambda: the package registry over HTTP. Archives go to the bucket and come from it by signed URLs; here are the
-//! decisions: what becomes a package, and who gets it.
+//! Lambdas: the package registry over HTTP (`packages`), and what keeps it true to the bucket by itself (`sync`). Archives
+//! go to the bucket and come from it by signed URLs; here are the decisions: what becomes a package, and who gets it.
 
 mod abort;
 mod commit;
 mod compare;
 mod download;
+mod event;
 mod finish;
 mod history;
 mod init;
 mod inspect;
 mod list;
 mod part;
+mod pass;
+mod reconcile;
 mod redeem;
 mod refusal;
 mod register;
@@ -36,6 +39,9 @@ use haulout_domain::package::{Package, PackageName, PackageRef, PackageVersion, 
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub use event::EventError;
+pub use pass::PassError;
+pub use reconcile::ReconcileError;
 pub use redeem::RedeemTicket;
 pub use request::{Commit, InitUpload, RegisterPackage, Sync, Validate};
 pub use view::{
@@ -43,13 +49,15 @@ pub use view::{
     Started, SyncProblem, SyncReport, UploadView, Validated, ValidationResult,
 };
 
-/// Bounds of what one request does.
+/// Bounds of what one request, or one pass, does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Archives of up to this many bytes are read whole, for their SHA-256.
     pub hashed_bytes: u64,
     /// How many uploads, packages and objects one call of POST /packages/sync looks at.
     pub sync_items: u32,
+    /// How many of them a pass of the function `sync` looks at.
+    pub reconcile_items: u32,
 }
 
 impl Default for Settings {
@@ -57,6 +65,7 @@ impl Default for Settings {
         Self {
             hashed_bytes: 64 << 20,
             sync_items: 500,
+            reconcile_items: 10_000,
         }
     }
 }
@@ -66,7 +75,7 @@ impl Default for Settings {
 pub struct Packages {
     /// The records.
     pub registry: Registry,
-    /// Machines' tickets.
+    /// Machines' tickets, and how far passes went.
     pub store: Store,
     /// The bucket.
     pub objects: Objects,

@@ -78,8 +78,8 @@ pub(crate) async fn list(
     path = "/packages/{name}/{version}",
     tag = "packages",
     params(
-        ("name" = String, Path, description = "The package"),
-        ("version" = String, Path, description = "Which one of it"),
+        ("name" = haulout_domain::package::PackageName, Path, description = "The package"),
+        ("version" = haulout_domain::package::PackageVersion, Path, description = "Which one of it"),
     ),
     responses(
         (status = 200, body = PackageView),
@@ -105,8 +105,8 @@ pub(crate) async fn get(
     path = "/packages/{name}/{version}",
     tag = "packages",
     params(
-        ("name" = String, Path, description = "The package"),
-        ("version" = String, Path, description = "Which one of it"),
+        ("name" = haulout_domain::package::PackageName, Path, description = "The package"),
+        ("version" = haulout_domain::package::PackageVersion, Path, description = "Which one of it"),
     ),
     responses(
         (status = 200, body = Deleted),

@@ -21,7 +21,7 @@ const CRC64_LEN: usize = 12;
     post,
     path = "/part/{upload_id}",
     tag = "packages",
-    params(("upload_id" = String, Path, description = "Of POST /init"), PartQuery),
+    params(("upload_id" = haulout_domain::package::UploadId, Path, description = "Of POST /init"), PartQuery),
     responses(
         (status = 200, body = PartUrl),
         (status = 404, description = "No such upload", body = haulout_api::problem::ProblemBody),

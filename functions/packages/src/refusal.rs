@@ -1,23 +1,12 @@
 //! What callers are told when the answer is no.
 
+pub(crate) use haulout_api::registry::{changing, failed as registry, unknown_package};
 use haulout_api::{Code, Problem};
-use haulout_aws::{directory::DirectoryError, registry::RegistryError};
+use haulout_aws::directory::DirectoryError;
 use haulout_domain::package::{
     PackageRef, UploadId,
     upload::{NewUploadError, UploadRefusal},
 };
-
-/// When to come back after others kept changing the same thing, in seconds.
-const RETRY_AFTER_CONFLICT: u32 = 1;
-
-/// A failed operation of the registry behind a request.
-pub(crate) fn registry(error: RegistryError) -> Problem {
-    match error {
-        RegistryError::Aws(error) => error.into(),
-        RegistryError::Conflict(_) => changing().because(error),
-        RegistryError::Shape(_) => Problem::internal(error),
-    }
-}
 
 /// A failed operation of the directory behind a request.
 pub(crate) fn directory(error: DirectoryError) -> Problem {
@@ -28,27 +17,11 @@ pub(crate) fn directory(error: DirectoryError) -> Problem {
     }
 }
 
-/// It was something else each time it was looked at.
-pub(crate) fn changing() -> Problem {
-    Problem::unavailable(
-        "Other requests keep changing this. Send the request again after the time in Retry-After.",
-        RETRY_AFTER_CONFLICT,
-    )
-}
-
 /// No record of that id, or none any more.
 pub(crate) fn unknown_upload(id: &UploadId) -> Problem {
     Problem::new(
         Code::UnknownUpload,
         format!("There is no upload {id}. Start one with POST /init."),
-    )
-}
-
-/// No record of that name and version.
-pub(crate) fn unknown_package(package: &PackageRef) -> Problem {
-    Problem::new(
-        Code::UnknownPackage,
-        format!("There is no package {package}. GET /packages lists what there is."),
     )
 }
 

@@ -6,6 +6,7 @@ use axum::{Extension, extract::State};
 use haulout_api::{Caller, Code, Json, Problem};
 use haulout_domain::package::{
     ObjectKey, Package, PackageRef, PackageState, UploadStatus,
+    record::Said,
     upload::{MAX_DESCRIPTION, MAX_GROUPS, NewUploadError},
 };
 
@@ -14,7 +15,8 @@ use crate::{PackageView, Packages, RegisterPackage, inspect::Looked, refusal, re
 /// Register an archive that is in the bucket.
 ///
 /// It lies under `packages/{pkg_name}/{version}/`, is the only one there, and is looked into as an upload is. A package
-/// that is unverified, or whose archive is back, becomes ready by this. Registering again changes nothing.
+/// that is unverified, or whose archive is back, becomes ready by this. What a synchronization found takes what is said
+/// of it here, once. Registering again changes nothing.
 #[utoipa::path(
     post,
     path = "/register-package",
@@ -33,13 +35,23 @@ pub(crate) async fn register(
 ) -> Result<Json<PackageView>, Problem> {
     check(&body)?;
     let reference = PackageRef::new(body.pkg_name.clone(), body.version.clone());
+    let said = said(&body);
     let there = packages.registry.package(&reference).await;
     let package = match there.map_err(refusal::registry)? {
-        Some(package) if package.state == PackageState::Ready => package,
-        Some(package) => packages.verify(package, &body).await?,
-        None => packages.adopt(&reference, &body, &caller).await?,
+        None => packages.adopt(&reference, &said, &caller).await?,
+        Some(package) => packages.take_over(package, &said, &caller).await?,
     };
     Ok(Json(package.into()))
+}
+
+/// What the caller says of a package.
+fn said(body: &RegisterPackage) -> Said {
+    Said {
+        description: body.description.clone(),
+        is_sensitive: body.is_sensitive,
+        allowed_groups: body.allowed_groups.clone(),
+        rule: body.rule.clone(),
+    }
 }
 
 fn check(body: &RegisterPackage) -> Result<(), Problem> {
@@ -57,25 +69,30 @@ fn check(body: &RegisterPackage) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the caller says of a package. What is not said stays.
-fn describe(package: &mut Package, body: &RegisterPackage) {
-    if body.description.is_some() {
-        package.description.clone_from(&body.description);
-    }
-    if let Some(is_sensitive) = body.is_sensitive {
-        package.is_sensitive = is_sensitive;
-    }
-    if let Some(groups) = &body.allowed_groups {
-        package.allowed_groups.clone_from(groups);
-    }
-    if body.rule.is_some() {
-        package.rule.clone_from(&body.rule);
-    }
-}
-
 impl Packages {
+    /// Registers what has a record already: what was found takes the caller's word, anything else stays as it is.
+    async fn take_over(
+        &self,
+        package: Package,
+        said: &Said,
+        caller: &Caller,
+    ) -> Result<Package, Problem> {
+        let is_undescribed = package.is_undescribed;
+        if is_undescribed {
+            caller.may_change(&package.owner)?;
+        }
+        let package = match package.state {
+            PackageState::Ready => package,
+            PackageState::Missing | PackageState::Unverified => self.verify(package).await?,
+        };
+        if !is_undescribed {
+            return Ok(package);
+        }
+        self.describe(package, said, caller).await
+    }
+
     /// Looks into the archive of a package that nobody looked into since it came, or came back.
-    async fn verify(&self, package: Package, body: &RegisterPackage) -> Result<Package, Problem> {
+    async fn verify(&self, package: Package) -> Result<Package, Problem> {
         let (reference, key) = (package.reference(), package.key.to_string());
         let object = self.objects.head(&key).await?;
         let object = object.ok_or_else(|| no_archive(&reference))?;
@@ -91,7 +108,6 @@ impl Packages {
             stored.observe(Some(&facts));
             if stored.inspected(inspection) {
                 stored.sha256 = facts.sha256.clone().or_else(|| stored.sha256.clone());
-                describe(stored, body);
             }
         });
         let verified = verified.await.map_err(refusal::registry)?;
@@ -99,35 +115,56 @@ impl Packages {
         Ok(package)
     }
 
+    /// Says what a package is that was found, if nobody was faster.
+    async fn describe(
+        &self,
+        package: Package,
+        said: &Said,
+        caller: &Caller,
+    ) -> Result<Package, Problem> {
+        let reference = package.reference();
+        let described = self.registry.update_package(&reference, |stored| {
+            stored.key == package.key && stored.describe(said, &caller.name)
+        });
+        let described = described.await.map_err(refusal::registry)?;
+        let (package, is_new) = described.ok_or_else(|| refusal::unknown_package(&reference))?;
+        if is_new {
+            tracing::info!(package = %reference, by = caller.name, is_sensitive = package.is_sensitive, "an archive that was found is described");
+            self.count("register", "described");
+        }
+        Ok(package)
+    }
+
     /// Makes a record of an archive that has none.
     async fn adopt(
         &self,
         reference: &PackageRef,
-        body: &RegisterPackage,
+        said: &Said,
         caller: &Caller,
     ) -> Result<Package, Problem> {
         let key = self.only_archive(reference).await?;
         let object = self.objects.head(&key.to_string()).await?;
         let object = object.ok_or_else(|| no_archive(reference))?;
-        let mut package = match self.look(&key.to_string(), &object).await? {
+        let package = match self.look(&key.to_string(), &object).await? {
             Looked::Good(facts, inspection) => {
                 let (now, owner) = (self.clock.now(), caller.name.clone());
-                let mut package = Package::found(key, owner, &facts, now);
+                let mut package = Package::found(key, owner, &facts, now).undescribed();
                 package.inspected(inspection);
+                package.describe(said, &caller.name);
                 package
             }
             Looked::Bad(reason) => return Err(refused(&reason)),
             Looked::Changed => return Err(refusal::changing()),
         };
-        describe(&mut package, body);
         let created = self.registry.create_package(&package).await;
         if created.map_err(refusal::registry)? {
             tracing::info!(package = %reference, by = caller.name, "an archive is registered");
             self.count("register", "done");
             return Ok(package);
         }
-        // Somebody was faster; theirs stays.
-        self.find_package(reference).await
+        // Somebody was faster; or S3's event was, and nobody has said yet whose it is.
+        let package = self.find_package(reference).await?;
+        self.take_over(package, said, caller).await
     }
 
     /// The archive of a version, as long as there is one, and no upload is under way to it.

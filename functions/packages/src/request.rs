@@ -18,31 +18,36 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 pub struct InitUpload {
     /// 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'.
-    #[schema(value_type = String, example = "audience-classifier")]
+    #[schema(example = "audience-classifier")]
     pub pkg_name: PackageName,
     /// A semantic version, or one such as v1 or v1.0; kept as written.
-    #[schema(value_type = String, example = "1.0.0")]
+    #[schema(example = "1.0.0")]
     pub version: PackageVersion,
     /// In a few words; up to 1,000 characters.
     #[serde(default)]
+    #[schema(max_length = 1_000)]
     pub description: Option<String>,
     /// Only for the owner and members of `allowed_groups`.
     #[serde(default)]
     pub is_sensitive: Option<bool>,
     /// Whose members may have it. Naming any makes it theirs alone.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<GroupName>>)]
     pub allowed_groups: Option<BTreeSet<GroupName>>,
     /// The archive's size, up to 5 TB. With it the parts are checked against it; without it there is room for 80 GiB.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 5_000_000_000_000_u64)]
     pub size_bytes: Option<u64>,
     /// The archive's SHA-256: 64 hexadecimal digits.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     pub sha256: Option<Sha256Hex>,
     /// A condition on who gets it, in CEL (cel.dev) over `pkg`, `user` and `request`; up to 4 KiB.
     #[serde(default)]
-    #[schema(example = "'research' in user.groups")]
+    #[schema(
+        max_length = 4_096,
+        format = "cel",
+        example = "'research' in user.groups"
+    )]
     pub rule: Option<String>,
 }
 
@@ -83,9 +88,11 @@ pub(crate) fn checked(rule: Option<String>) -> Result<Option<String>, Problem> {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PartQuery {
     /// 1 to 10,000.
+    #[param(minimum = 1, maximum = 10_000)]
     pub(crate) part_number: u32,
     /// The part's CRC64NVME in base64, if the sender knows it: then S3 takes these bytes alone. It has to be sent as the
     /// answer's `headers` say.
+    #[param(pattern = "^[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=$")]
     pub(crate) crc64nvme: Option<String>,
 }
 
@@ -94,7 +101,7 @@ pub(crate) struct PartQuery {
 #[serde(deny_unknown_fields)]
 pub struct Commit {
     /// Each part once, in ascending order: its number, and the ETag that S3 answered to it.
-    #[schema(value_type = Vec<Object>, example = json!([{"PartNumber": 1, "ETag": "\"9bb58f26192e4ba00f01e2e7b136bbd8\""}]))]
+    #[schema(min_items = 1, max_items = 10_000, example = json!([{"PartNumber": 1, "ETag": "\"9bb58f26192e4ba00f01e2e7b136bbd8\""}]))]
     pub parts: Vec<Part>,
 }
 
@@ -103,24 +110,27 @@ pub struct Commit {
 #[serde(deny_unknown_fields)]
 pub struct RegisterPackage {
     /// The package; its archive is under `packages/{pkg_name}/{version}/`.
-    #[schema(value_type = String, example = "audience-classifier")]
+    #[schema(example = "audience-classifier")]
     pub pkg_name: PackageName,
     /// Which one of it.
-    #[schema(value_type = String, example = "v1.0")]
+    #[schema(example = "v1.0")]
     pub version: PackageVersion,
     /// In a few words; up to 1,000 characters.
     #[serde(default)]
+    #[schema(max_length = 1_000)]
     pub description: Option<String>,
-    /// Only for the owner and members of `allowed_groups`. A package that POST /packages/sync found is so until this is
-    /// false.
+    /// Only for the owner and members of `allowed_groups`. It is so until somebody says false here: nobody knows who may
+    /// have what another tool put into the bucket. Who says who may have it, here or by `allowed_groups`, owns it; from
+    /// then on it stays as it is.
     #[serde(default)]
     pub is_sensitive: Option<bool>,
     /// Whose members may have it.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<GroupName>>)]
     pub allowed_groups: Option<BTreeSet<GroupName>>,
     /// A condition on who gets it, in CEL.
     #[serde(default)]
+    #[schema(max_length = 4_096, format = "cel")]
     pub rule: Option<String>,
 }
 
@@ -129,19 +139,22 @@ pub struct RegisterPackage {
 #[serde(deny_unknown_fields)]
 pub struct Validate {
     /// The package.
-    #[schema(value_type = String, example = "audience-classifier")]
+    #[schema(example = "audience-classifier")]
     pub pkg_name: PackageName,
     /// Which one of it.
-    #[schema(value_type = String, example = "1.0.0")]
+    #[schema(example = "1.0.0")]
     pub version: PackageVersion,
     /// Whether this user would get it; the caller when not given. For somebody else the caller needs the role reader,
     /// operator or admin.
     #[serde(default)]
+    #[schema(
+        pattern = "^([A-Za-z0-9][A-Za-z0-9._@-]{0,63}|iam:(role|user):[A-Za-z0-9_+=,.@-]{1,64})$"
+    )]
     pub user_id: Option<String>,
     /// As if the user were in these groups. Counts only from callers who may ask about others: everybody else is in the
     /// groups that an administrator said.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<GroupName>>)]
     pub user_groups: Option<BTreeSet<GroupName>>,
 }
 

@@ -16,7 +16,7 @@ use crate::{Packages, ReceivedPart, UploadView, finish::Ended};
     get,
     path = "/uploads/{upload_id}",
     tag = "packages",
-    params(("upload_id" = String, Path, description = "Of POST /init")),
+    params(("upload_id" = haulout_domain::package::UploadId, Path, description = "Of POST /init")),
     responses(
         (status = 200, body = UploadView),
         (status = 404, description = "No such upload", body = haulout_api::problem::ProblemBody),

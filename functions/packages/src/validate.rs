@@ -1,12 +1,12 @@
 //! POST /validate: whether somebody would get a package. Nothing is handed out, and nothing is written down.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, error::Error, sync::Arc};
 
 use axum::{Extension, extract::State};
 use haulout_api::{Caller, Code, Json, Problem, SourceAddress};
 use haulout_domain::{
     access::Role,
-    identity::{GroupName, Username},
+    identity::{GroupName, ServiceName, Username},
     package::{Decision, Package, PackageRef, Requester, RuleOutcome, judge::judge, rule::Request},
 };
 
@@ -102,8 +102,8 @@ impl Packages {
     ) -> Result<Candidate, Problem> {
         let username = user_id.map(parse_user).transpose()?;
         let mut candidate = match username {
-            Some(username) if username.as_str() != caller.name => {
-                caller.may_see(username.as_str())?;
+            Some(username) if username != caller.name => {
+                caller.may_see(&username)?;
                 self.known(&username, groups.is_some()).await?
             }
             _ => Candidate::from(caller),
@@ -115,9 +115,12 @@ impl Packages {
         Ok(candidate)
     }
 
-    /// A user as the directory knows him. Somebody whose groups are given need not exist.
-    async fn known(&self, username: &Username, may_be_new: bool) -> Result<Candidate, Problem> {
-        let user = self.directory.user(username).await;
+    /// A user as the directory knows him. Somebody whose groups are given need not exist; services are in no directory.
+    async fn known(&self, username: &str, may_be_new: bool) -> Result<Candidate, Problem> {
+        let user = match username.parse::<Username>() {
+            Ok(username) => self.directory.user(&username).await,
+            Err(_) => Ok(None),
+        };
         match user.map_err(refusal::directory)? {
             Some(user) => Ok(Candidate {
                 username: user.username.into(),
@@ -139,9 +142,17 @@ impl Packages {
     }
 }
 
-/// A user's name in a body.
-fn parse_user(text: &str) -> Result<Username, Problem> {
-    text.parse().map_err(|error| {
+/// What a caller may be called: as a user, or as a service.
+pub(crate) fn caller_name(text: &str) -> Result<String, Box<dyn Error>> {
+    if ServiceName::is_meant(text) {
+        return Ok(text.parse::<ServiceName>()?.into());
+    }
+    Ok(text.parse::<Username>()?.into())
+}
+
+/// A caller's name in a body.
+fn parse_user(text: &str) -> Result<String, Problem> {
+    caller_name(text).map_err(|error| {
         Problem::new(
             Code::InvalidBody,
             format!("Body, field `user_id`: {error}."),

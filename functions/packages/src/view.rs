@@ -150,6 +150,9 @@ pub struct PackageView {
     pub owner: String,
     /// There is a `script.sh` that a machine can start.
     pub has_script: bool,
+    /// A machine can stage it now: it is ready, has that script, and unpacks to no more than machines take (20 times the
+    /// archive's size, 4 GiB always). Whatever is ready can be downloaded.
+    pub can_be_staged: bool,
     /// Files and folders in it.
     pub entries: u64,
     /// Bytes it unpacks to.
@@ -166,6 +169,7 @@ impl From<Package> for PackageView {
     fn from(package: Package) -> Self {
         Self {
             package: package.reference(),
+            can_be_staged: package.can_be_staged(),
             pkg_name: package.name,
             version: package.version,
             description: package.description,

@@ -22,7 +22,7 @@ use crate::{ClaimMachine, ClaimView, Pool, Released, hand_out::HandedOut, projec
     put,
     path = "/projects/{project_id}/machine",
     tag = "pool",
-    params(("project_id" = String, Path, description = "1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'; no path of the API")),
+    params(("project_id" = ProjectId, Path, description = "1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'; no path of the API")),
     request_body = Option<ClaimMachine>,
     responses(
         (status = 200, description = "It has this one", body = ClaimView),
@@ -51,7 +51,7 @@ pub(crate) async fn put(
     get,
     path = "/{project_id}",
     tag = "pool",
-    params(("project_id" = String, Path, description = "1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'; no path of the API")),
+    params(("project_id" = ProjectId, Path, description = "1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'; no path of the API")),
     responses(
         (status = 200, description = "It has this one", body = ClaimView),
         (status = 201, description = "It has this one now", body = ClaimView, headers(("Location" = String))),
@@ -75,7 +75,7 @@ pub(crate) async fn by_path(
     get,
     path = "/projects/{project_id}/machine",
     tag = "pool",
-    params(("project_id" = String, Path, description = "The project's id")),
+    params(("project_id" = ProjectId, Path, description = "The project's id")),
     responses(
         (status = 200, body = ClaimView),
         (status = 404, description = "It has none", body = haulout_api::problem::ProblemBody),
@@ -99,7 +99,7 @@ pub(crate) async fn get(
     delete,
     path = "/projects/{project_id}/machine",
     tag = "pool",
-    params(("project_id" = String, Path, description = "The project's id")),
+    params(("project_id" = ProjectId, Path, description = "The project's id")),
     responses(
         (status = 202, description = "It has none any more, and the machine is being ended", body = Released),
         (status = 404, description = "It has none", body = haulout_api::problem::ProblemBody),

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use haulout_api::{Code, Problem};
-use haulout_domain::pool::capacity::Bounds;
+use haulout_domain::{ids::MachineRef, pool::capacity::Bounds};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -51,7 +51,7 @@ pub struct ChangePool {
 pub struct Destroy {
     /// EC2's id (`i-…`) or ours (`m-…`).
     #[serde(rename = "machineId")]
-    #[schema(example = "i-0123456789abcdef0")]
+    #[schema(value_type = MachineRef, example = "i-0123456789abcdef0")]
     pub machine_id: String,
 }
 

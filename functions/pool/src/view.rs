@@ -3,7 +3,12 @@
 use haulout_domain::{
     ids::{InstanceId, MachineId},
     machine::Machine,
-    pool::{Danger, PoolReport, ProjectId, capacity::Bounds, claim::ProjectMachine},
+    pool::{
+        Danger, PoolReport, ProjectId,
+        capacity::Bounds,
+        claim::ProjectMachine,
+        failures::{Failures, PAUSE},
+    },
     status::{InstanceState, Status},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -130,7 +135,8 @@ pub struct PoolView {
     pub group_min: Option<u32>,
     /// The group's own maximum, which holds beside `max`.
     pub group_max: Option<u32>,
-    /// Settings of the group by which it would end machines in use.
+    /// Settings of the group by which it would end machines in use; and `staging_fails`, when what is staged fails on each
+    /// machine. The note says more.
     #[schema(value_type = Option<Vec<String>>, example = json!(["az_rebalance"]))]
     pub dangers: Option<Vec<Danger>>,
     /// Since when more machines are idle than the buffer holds.
@@ -168,9 +174,16 @@ impl PoolView {
             group_max: found.map(|it| it.group_max),
             surplus_since: found.and_then(|it| it.surplus_since),
             seen_at: found.map(|it| it.at),
-            dangers: report.map(|it| it.dangers),
+            dangers: report.map(dangers),
         }
     }
+}
+
+/// What the group's settings endanger, and whether staging fails.
+fn dangers(report: PoolReport) -> Vec<Danger> {
+    let fails = report.failures.is_some_and(|it| it.is_lasting());
+    let staging = fails.then_some(Danger::StagingFails);
+    report.dangers.into_iter().chain(staging).collect()
 }
 
 fn note(group: Option<&str>, found: Option<&PoolReport>, now: Timestamp) -> Option<String> {
@@ -186,10 +199,19 @@ fn note(group: Option<&str>, found: Option<&PoolReport>, now: Timestamp) -> Opti
             "Refresh has not seen the group lately. Is there an Auto Scaling group {group} in this account and region? The log of refresh says more."
         ));
     }
-    let is_safe = found.is_none_or(|it| it.dangers.is_empty());
-    (!is_safe).then(|| {
-        format!("The group {group} may end machines in use. Deploy with RepairGroup=true, or change the settings under dangers.")
-    })
+    let mut notes = Vec::new();
+    if found.is_some_and(|it| !it.dangers.is_empty()) {
+        notes.push(format!("The group {group} may end machines in use. Deploy with RepairGroup=true, or change the settings under dangers."));
+    }
+    let failures = found.and_then(|it| it.failures.as_ref());
+    if let Some(failures) = failures.filter(|it| it.is_lasting()) {
+        let Failures { count, last, .. } = failures;
+        notes.push(format!(
+            "Staging failed on the last {count} machines ({}: {}). {} Until it succeeds, one machine is tried every {} minutes.",
+            last.code, last.message, last.hint, PAUSE.as_mins()
+        ));
+    }
+    (!notes.is_empty()).then(|| notes.join(" "))
 }
 
 /// All machines of the pool, for older callers.

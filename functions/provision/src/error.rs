@@ -1,6 +1,8 @@
 //! How a step fails. The error's type is what `Retry` and `Catch` in the state machine read.
 
-use haulout_aws::{error::AwsError, store::StoreError, telemetry::error_chain};
+use haulout_aws::{
+    error::AwsError, registry::RegistryError, store::StoreError, telemetry::error_chain,
+};
 use haulout_domain::{
     aws_code::Meaning,
     failure::{Failure, FailureCode},
@@ -16,6 +18,9 @@ pub enum StepError {
     /// The store did.
     #[error("the record could not be read or written")]
     Store(#[from] StoreError),
+    /// The registry did.
+    #[error("the registry could not be read or written")]
+    Registry(#[from] RegistryError),
     /// The machine failed; repeating will not help.
     #[error("provisioning failed")]
     Failed(#[from] Failure),
@@ -26,9 +31,13 @@ impl StepError {
     /// else is the code of the failure.
     pub fn name(&self) -> String {
         let aws = match self {
-            Self::Aws(error) | Self::Store(StoreError::Aws(error)) => error,
-            Self::Store(StoreError::Conflict(_)) => return "Conflict".to_owned(),
-            Self::Store(StoreError::Shape(_)) => {
+            Self::Aws(error)
+            | Self::Store(StoreError::Aws(error))
+            | Self::Registry(RegistryError::Aws(error)) => error,
+            Self::Store(StoreError::Conflict(_)) | Self::Registry(RegistryError::Conflict(_)) => {
+                return "Conflict".to_owned();
+            }
+            Self::Store(StoreError::Shape(_)) | Self::Registry(RegistryError::Shape(_)) => {
                 return FailureCode::StepFailed.as_str().to_owned();
             }
             Self::Failed(failure) => return failure.code.to_string(),
@@ -45,6 +54,7 @@ impl StepError {
         match self {
             Self::Aws(error) => error_chain(error),
             Self::Store(error) => error_chain(error),
+            Self::Registry(error) => error_chain(error),
             Self::Failed(failure) => failure.message.clone(),
         }
     }

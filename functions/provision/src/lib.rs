@@ -5,11 +5,12 @@
 mod cleanup;
 mod error;
 mod launch;
+mod package;
 mod step;
 
 use haulout_aws::{
     catalog::Catalog, clock::Clock, compute::Compute, emf::Metrics, groups::Groups, progress,
-    remote::Remote, store::Store, telemetry::error_chain,
+    registry::Registry, remote::Remote, store::Store, telemetry::error_chain,
 };
 use haulout_domain::{
     ids::MachineId,
@@ -86,6 +87,8 @@ pub struct Provision {
     pub catalog: Catalog,
     /// Machines' own security groups.
     pub groups: Groups,
+    /// Packages.
+    pub registry: Registry,
     /// SSM.
     pub remote: Remote,
     /// What the deployment says of launches.

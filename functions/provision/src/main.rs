@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use haulout_aws::{
     catalog::Catalog, clock::Clock, compute::Compute, config, emf::Metrics, env, groups::Groups,
-    remote::Remote, store::Store, telemetry,
+    registry::Registry, remote::Remote, store::Store, telemetry,
 };
 use haulout_provision::{Provision, StepEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -26,6 +26,7 @@ async fn serve() -> Result<(), Error> {
         store,
         compute: Compute::new(&sdk, &deployment),
         defaults: env::launch_defaults()?,
+        registry: Registry::new(&sdk, env::registry_tables()?),
         remote: Remote::new(&sdk),
         aggregators: env::required("HAULOUT_AGGREGATOR_URLS")?.parse()?,
         api_url: env::required("HAULOUT_API_URL")?.parse()?,

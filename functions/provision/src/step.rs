@@ -111,13 +111,14 @@ impl Provision {
         }
         let id = instance_id(machine)?;
         let limit = machine.deadlines.command_seconds;
-        let source = self.source(machine, cycle, staging).await?;
+        let staging = self.settled(machine, staging).await?;
+        let source = self.source(machine, cycle, &staging).await?;
         let script = staging::script(&StagingRequest {
             machine_id: machine.id.clone(),
             cycle,
             aggregators: self.aggregators.clone(),
             source,
-            sha256: staging.sha256.clone(),
+            sha256: staging.sha256,
             size_bytes: staging.size_bytes,
             budget_seconds: u64::from(limit),
         });

@@ -193,7 +193,7 @@ impl<'a> Pass<'a> {
             // All else is decided where its group is looked at.
             return Ok(machine.status);
         }
-        if self.refresh.quota.is_some() && !machine.counted {
+        if !machine.counted {
             self.adopt(machine, now).await?;
         }
         let is_draining = self.is_draining;

@@ -25,23 +25,56 @@ pub(super) struct Package {
     pub(super) zip: PathBuf,
 }
 
-/// Where cargo puts its output, for this checkout and environment.
-pub(super) async fn target_directory(root: &Path) -> Result<PathBuf, StackError> {
-    #[derive(Deserialize)]
-    struct Metadata {
-        target_directory: PathBuf,
-    }
+/// What cargo says of this checkout.
+#[derive(Debug, Deserialize)]
+pub(super) struct Workspace {
+    /// Where cargo puts its output, in this environment.
+    pub(super) target_directory: PathBuf,
+    #[serde(rename = "packages")]
+    crates: Vec<Crate>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Crate {
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// Asks cargo.
+pub(super) async fn workspace(root: &Path) -> Result<Workspace, StackError> {
     let (status, stdout) = cargo(root, &["metadata", "--no-deps", "--format-version", "1"]).await?;
     if !status.success() {
         return Err(StackError::Build { status });
     }
-    let metadata: Metadata = serde_json::from_slice(&stdout).map_err(StackError::CargoOutput)?;
-    Ok(metadata.target_directory)
+    serde_json::from_slice(&stdout).map_err(StackError::CargoOutput)
+}
+
+impl Workspace {
+    /// The functions' binaries, as template.yaml names them: those of the crates below `functions`.
+    fn binaries(&self, root: &Path) -> Vec<String> {
+        let folder = root.join("functions");
+        let own = self.crates.iter();
+        let own = own.filter(|it| it.manifest_path.starts_with(&folder));
+        let targets = own.flat_map(|it| &it.targets);
+        let binaries = targets.filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+        let mut names: Vec<String> = binaries.map(|target| target.name.clone()).collect();
+        names.sort();
+        names
+    }
 }
 
 /// Builds the functions as this program was built; cargo shows its progress itself.
-pub(super) async fn build(root: &Path) -> Result<Vec<(String, PathBuf)>, StackError> {
-    let binaries = binaries(root)?;
+pub(super) async fn build(
+    root: &Path,
+    workspace: &Workspace,
+) -> Result<Vec<(String, PathBuf)>, StackError> {
+    let binaries = workspace.binaries(root);
     // `--workspace` makes the features those of a build of everything, so that a test run's build is used again.
     let mut arguments = vec![
         "build",
@@ -70,21 +103,6 @@ pub(super) async fn build(root: &Path) -> Result<Vec<(String, PathBuf)>, StackEr
             }
         })
         .collect()
-}
-
-/// The functions' binaries, as template.yaml names them: one for each crate below `functions`.
-fn binaries(root: &Path) -> Result<Vec<String>, StackError> {
-    let folder = root.join("functions");
-    let mut binaries = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(StackError::file("read", &folder))? {
-        let entry = entry.map_err(StackError::file("read", &folder))?;
-        if entry.path().join("Cargo.toml").exists() {
-            let name = entry.file_name();
-            binaries.push(format!("haulout-{}", name.to_string_lossy()));
-        }
-    }
-    binaries.sort();
-    Ok(binaries)
 }
 
 /// The executables among cargo's messages (one JSON object a line).
@@ -237,17 +255,23 @@ mod tests {
     }
 
     #[test]
-    fn each_functions_crate_has_a_binary() {
-        let root = tempfile::tempdir().unwrap();
-        for crate_name in ["refresh", "console"] {
-            let folder = root.path().join("functions").join(crate_name);
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("Cargo.toml"), "").unwrap();
-        }
-        fs::create_dir(root.path().join("functions/no-crate")).unwrap();
+    fn the_binaries_of_all_functions_are_found_and_no_others() {
+        let told = r#"{
+            "target_directory": "/w/target",
+            "packages": [
+                {"manifest_path": "/w/local/Cargo.toml", "targets": [
+                    {"name": "haulout_local", "kind": ["lib"]}, {"name": "haulout-local", "kind": ["bin"]}]},
+                {"manifest_path": "/w/functions/packages/Cargo.toml", "targets": [
+                    {"name": "haulout_packages", "kind": ["lib"]}, {"name": "haulout-packages", "kind": ["bin"]},
+                    {"name": "haulout-sync", "kind": ["bin"]}]},
+                {"manifest_path": "/w/functions/console/Cargo.toml", "targets": [
+                    {"name": "haulout-console", "kind": ["bin"]}]}
+            ]
+        }"#;
+        let workspace: Workspace = serde_json::from_str(told).unwrap();
         assert_eq!(
-            binaries(root.path()).unwrap(),
-            ["haulout-console", "haulout-refresh"]
+            workspace.binaries(Path::new("/w")),
+            ["haulout-console", "haulout-packages", "haulout-sync"]
         );
     }
 

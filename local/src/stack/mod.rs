@@ -85,7 +85,7 @@ pub struct Stack {
     pub demo_blobs: DemoBlobs,
     front: FrontDoor,
     renewal: Renewal,
-    schedule: Option<Schedule>,
+    schedules: [Option<Schedule>; 2],
     delivery: Option<Delivery>,
     emulator: Emulator,
     sim: SimHandle,
@@ -181,14 +181,14 @@ impl Stack {
         };
         dirs::write_json(&dir.local_json(), &addresses)?;
         let renewal = admin.renew(addresses.clone(), Arc::clone(&dir));
-        let schedule = schedule::start(&aws, &refresh, speed).await?;
+        let schedules = schedule::start(&aws, &deployed, speed).await?;
         let delivery = events::start(&aws, &sim, &refresh).await?;
         Ok(Self {
             addresses,
             demo_blobs,
             front,
             renewal,
-            schedule,
+            schedules,
             delivery,
             emulator,
             sim,
@@ -224,7 +224,7 @@ impl Stack {
         let Self {
             front,
             renewal,
-            schedule,
+            schedules,
             delivery,
             emulator,
             sim,
@@ -233,7 +233,7 @@ impl Stack {
             ..
         } = self;
         front.close().await;
-        drop((renewal, schedule, delivery));
+        drop((renewal, schedules, delivery));
         // First the emulator, while its state machines still find the machines they ask for.
         let stopped = emulator.stop().await;
         sim.shutdown().await;
@@ -272,13 +272,12 @@ async fn prepare(
     dir: &StateDir,
     progress: &Progress,
 ) -> Result<(Helper, Vec<functions::Package>), StackError> {
-    let cache = functions::target_directory(root)
-        .await?
-        .join("haulout-local");
+    let workspace = functions::workspace(root).await?;
+    let cache = workspace.target_directory.join("haulout-local");
     let python = python::environment(&cache, progress).await?;
     let helper = Helper::new(python, &dir.tmp())?;
     progress("Building the functions (the first time takes minutes)");
-    let built = functions::build(root).await?;
+    let built = functions::build(root, &workspace).await?;
     let packages = functions::package(&built, &cache.join("packages"), &helper).await?;
     Ok((helper, packages))
 }

@@ -20,6 +20,7 @@ use crate::{
     cors::{Cors, cors},
     observe::{note_route, observe, panicked},
     routes::{Paths, fallback, method_not_allowed, options},
+    service::ServiceApi,
 };
 
 /// What differs between the functions.
@@ -27,6 +28,8 @@ use crate::{
 pub struct Conventions {
     /// How callers are told. Without it only public routes answer: there is no open mode.
     pub auth: Option<Auth>,
+    /// The second API, for services, where there is one.
+    pub service: Option<ServiceApi>,
     /// What each route asks of its caller.
     pub rules: Rules,
     /// Where it is written down who changed what; nowhere without it.
@@ -42,8 +45,8 @@ pub struct Conventions {
 
 impl Conventions {
     /// Those of a deployed function. `HAULOUT_USERS_TABLE`, `HAULOUT_TOKENS_TABLE`, `HAULOUT_AUDIT_TABLE`,
-    /// `HAULOUT_TOKEN_KEYS_SECRET_ARN` (the public keys), `HAULOUT_DEPLOYMENT` (whose tokens count) and
-    /// `HAULOUT_CORS_ORIGINS`.
+    /// `HAULOUT_TOKEN_KEYS_SECRET_ARN` (the public keys), `HAULOUT_DEPLOYMENT` (whose tokens count),
+    /// `HAULOUT_CORS_ORIGINS`, and those of [`ServiceApi::from_env`].
     ///
     /// # Errors
     /// A variable that is missing, or makes no sense.
@@ -59,6 +62,7 @@ impl Conventions {
         );
         Ok(Self {
             auth: Some(auth),
+            service: ServiceApi::from_env()?,
             audit: Some(directory),
             clock,
             cors: Cors::from_env()?,
@@ -76,6 +80,7 @@ impl Conventions {
 pub fn app(routes: Router, conventions: Conventions) -> Router {
     let Conventions {
         auth,
+        service,
         rules,
         audit: directory,
         clock,
@@ -87,8 +92,13 @@ pub fn app(routes: Router, conventions: Conventions) -> Router {
         rules,
         clock,
     };
+    let door = Door {
+        auth,
+        service,
+        rules,
+    };
     let inside = routes
-        .route_layer(from_fn_with_state(Door { auth, rules }, authenticate))
+        .route_layer(from_fn_with_state(door, authenticate))
         // After the layer, so that a method nobody takes is told so without a token.
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(async move |request: Request| fallback(&elsewhere, &request))

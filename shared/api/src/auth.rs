@@ -1,5 +1,5 @@
 //! Who is calling, and whether the caller may. Every route but the public ones of [`haulout_domain::access`] needs a
-//! bearer token (RFC 6750), and a caller with a role for it.
+//! bearer token (RFC 6750), or on the second API a signature ([`crate::service`]), and a caller with a role for it.
 
 use std::{error::Error, fmt, pin::Pin, sync::Arc};
 
@@ -21,6 +21,7 @@ use crate::{
     keys::TokenError,
     observe::record_caller,
     problem::{Code, Problem},
+    service::{Entrance, ServiceApi},
     token::{Aws, Tokens},
 };
 
@@ -109,6 +110,7 @@ impl Default for Rules {
 pub(crate) struct Door {
     /// Without it only public routes answer.
     pub(crate) auth: Option<Auth>,
+    pub(crate) service: Option<ServiceApi>,
     pub(crate) rules: Rules,
 }
 
@@ -135,20 +137,24 @@ pub(crate) async fn authenticate(
 }
 
 impl Door {
-    /// Who comes in; on public routes nobody needs to be known.
+    /// Who comes in; on public routes of the first API nobody needs to be known.
     async fn open(&self, request: &Parts) -> Result<Option<Caller>, Problem> {
         let method = request.method.as_str();
         let template = request.extensions.get::<MatchedPath>();
         let template = template.map_or("", MatchedPath::as_str);
         let access = (self.rules.0)(method, template);
-        if access == Some(Access::Public) {
+        let signed = self.signed(request)?;
+        if access == Some(Access::Public) && signed.is_none() {
             let says_who = WITH_CALLER.contains(&(method, template))
                 && request.headers.contains_key(AUTHORIZATION);
             if !says_who {
                 return Ok(None);
             }
         }
-        let caller = self.caller(&request.headers).await?;
+        let caller = match signed {
+            Some(caller) => caller,
+            None => self.caller(&request.headers).await?,
+        };
         record_caller(&caller.name);
         if let Some(acting) = request.extensions.get::<Acting>() {
             acting.is(&caller.name);
@@ -158,6 +164,17 @@ impl Door {
             None => return Err(closed(method, template)),
         }
         Ok(Some(caller))
+    }
+
+    /// Who signed, where the request came through the second API; a token counts for nothing there.
+    fn signed(&self, request: &Parts) -> Result<Option<Caller>, Problem> {
+        let entrance = request.extensions.get::<Entrance>();
+        match (&self.service, entrance) {
+            (Some(service), Some(entrance)) if service.is_entered(entrance) => {
+                service.caller(entrance).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {

@@ -31,6 +31,7 @@ use crate::{
     address::SourceAddress,
     observe::{Refused, RequestId},
     problem::{Code, Problem},
+    service::Entrance,
 };
 
 /// Serves an app in Lambda until the sandbox ends.
@@ -66,7 +67,36 @@ pub struct Event {
 struct RequestContext {
     #[serde(default)]
     request_id: Option<String>,
+    #[serde(default)]
+    api_id: Option<String>,
+    #[serde(default)]
+    authorizer: Option<Authorizer>,
     http: Http,
+}
+
+/// Only where the route has one (API Gateway Developer Guide, "Create AWS Lambda proxy integrations for HTTP APIs").
+#[derive(Debug, Deserialize)]
+struct Authorizer {
+    #[serde(default)]
+    iam: Option<Iam>,
+}
+
+/// Of a route with IAM authorization.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Iam {
+    #[serde(default)]
+    user_arn: Option<String>,
+}
+
+impl RequestContext {
+    fn entrance(&self) -> Entrance {
+        let iam = self.authorizer.as_ref().and_then(|it| it.iam.as_ref());
+        Entrance {
+            api_id: self.api_id.clone(),
+            user_arn: iam.and_then(|it| it.user_arn.clone()),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,6 +121,7 @@ pub struct Reply {
 pub async fn answer(app: Router, event: Event) -> Reply {
     let id = event.request_context.request_id.clone();
     let address = event.request_context.http.source_ip.clone();
+    let entrance = event.request_context.entrance();
     let mut request = request(event).unwrap_or_else(|problem| {
         let mut request = Request::default();
         request.extensions_mut().insert(Refused(problem));
@@ -102,6 +133,7 @@ pub async fn answer(app: Router, event: Event) -> Reply {
     if let Some(address) = address {
         request.extensions_mut().insert(SourceAddress(address));
     }
+    request.extensions_mut().insert(entrance);
     let response = match app.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},

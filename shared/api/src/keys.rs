@@ -193,19 +193,9 @@ impl PublicKeys {
     /// # Errors
     /// What is wrong with it.
     pub fn verify(&self, token: &str, issuer: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        if token.len() > MAX_TOKEN {
-            return Err(TokenError::Malformed);
-        }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        let header: Header = decode(header)?;
-        if header.alg != ALGORITHM {
-            return Err(TokenError::Algorithm);
-        }
-        if header.typ.is_some_and(|typ| typ != "JWT") {
-            return Err(TokenError::Malformed);
-        }
-        let key = self.0.get(&header.kid).ok_or(TokenError::UnknownKey)?;
+        let (_, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let key = self.key_of(token)?;
         let signature = BASE64_URL_SAFE_NO_PAD
             .decode(signature)
             .ok()
@@ -222,6 +212,27 @@ impl PublicKeys {
             return Err(TokenError::Expired);
         }
         Ok(claims)
+    }
+
+    /// Whether these keys tell all that keys may tell of a token: its own is among them, or none would make it good.
+    pub(crate) fn suffice_for(&self, token: &str) -> bool {
+        !matches!(self.key_of(token), Err(TokenError::UnknownKey))
+    }
+
+    /// The key that a token names in its header.
+    fn key_of(&self, token: &str) -> Result<&VerifyingKey, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::Malformed);
+        }
+        let (header, _) = token.split_once('.').ok_or(TokenError::Malformed)?;
+        let header: Header = decode(header)?;
+        if header.alg != ALGORITHM {
+            return Err(TokenError::Algorithm);
+        }
+        if header.typ.is_some_and(|typ| typ != "JWT") {
+            return Err(TokenError::Malformed);
+        }
+        self.0.get(&header.kid).ok_or(TokenError::UnknownKey)
     }
 }
 

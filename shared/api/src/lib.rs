@@ -14,7 +14,10 @@ mod duplicates;
 pub mod gateway;
 pub mod headers;
 pub mod json;
+pub mod kept;
 mod kept_keys;
+#[cfg(test)]
+mod kept_keys_tests;
 mod kept_sessions;
 pub mod keys;
 #[cfg(test)]
@@ -25,7 +28,10 @@ pub mod page;
 pub mod path;
 pub mod problem;
 pub mod query;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod routes;
+pub mod service;
 mod token;
 #[cfg(test)]
 mod token_tests;

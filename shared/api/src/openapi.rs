@@ -1,7 +1,13 @@
 //! The OpenAPI document. Each function describes its own operations; what they have in common, among it every
 //! problem an operation can answer with, is added here once.
 
-use haulout_domain::access::{Access, access_of};
+use haulout_domain::{
+    access::{Access, access_of},
+    identity::Username,
+    ids::MachineRef,
+    package::{PackageName, PackageVersion, UploadId},
+    pool::ProjectId,
+};
 use http::StatusCode;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -79,10 +85,17 @@ pub fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &m
 }
 
 fn base() -> OpenApi {
+    // Parameters' types are named by the operations, but not collected from them.
     let schemas = [
         (Code::name(), Code::schema()),
         (Limit::name(), Limit::schema()),
+        (MachineRef::name(), MachineRef::schema()),
+        (PackageName::name(), PackageName::schema()),
+        (PackageVersion::name(), PackageVersion::schema()),
         (ProblemBody::name(), ProblemBody::schema()),
+        (ProjectId::name(), ProjectId::schema()),
+        (UploadId::name(), UploadId::schema()),
+        (Username::name(), Username::schema()),
     ];
     OpenApiBuilder::new()
         .info(

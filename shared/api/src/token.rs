@@ -77,12 +77,20 @@ impl<S: TokenStore> Tokens<S> {
         }
     }
 
+    /// The same, for which a fetch of keys may take this long.
+    #[cfg(test)]
+    pub(crate) fn with_patience(self, patience: std::time::Duration) -> Self {
+        Self {
+            keys: self.keys.with_patience(patience),
+            ..self
+        }
+    }
+
     async fn check(&self, token: &str) -> Result<Caller, AuthError> {
-        let now = self.clock.now();
         // Nothing that the token says is looked up before its signature is known to be right.
         let claims = self
             .keys
-            .verify(&self.store, token, &self.issuer, now)
+            .verify(&self.store, token, &self.issuer, &self.clock)
             .await?;
         // Fetching keys may have taken long, and a session must not look younger for that.
         let now = self.clock.now();

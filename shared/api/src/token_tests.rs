@@ -1,11 +1,11 @@
-//! How keys and sessions are fetched, kept and lost.
+//! How sessions are looked up, kept and lost.
 
 use std::{
     collections::BTreeMap,
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
 };
 
@@ -15,6 +15,7 @@ use haulout_domain::{
     identity::{Claims, Session, User},
 };
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use crate::{
     auth::{AuthError, Authenticate, Caller},
@@ -22,25 +23,38 @@ use crate::{
     token::{Asked, TokenStore, Tokens},
 };
 
-const SECRET: &str = "a-secret-that-is-long-enough-for-the-tests-0123456789";
-const ISSUER: &str = "haulout";
-const START: i64 = 1_795_262_400;
+pub(crate) const SECRET: &str = "a-secret-that-is-long-enough-for-the-tests-0123456789";
+pub(crate) const ISSUER: &str = "haulout";
+pub(crate) const START: i64 = 1_795_262_400;
 
 /// Keys and sessions that can be changed, or out of reach; it counts who asks.
 #[derive(Clone, Default)]
-struct Vault {
-    jwks: Arc<Mutex<Option<String>>>,
-    sessions: Arc<Mutex<Option<BTreeMap<String, User>>>>,
+pub(crate) struct Vault {
+    pub(crate) jwks: Arc<Mutex<Option<String>>>,
+    pub(crate) sessions: Arc<Mutex<Option<BTreeMap<String, User>>>>,
     key_fetches: Arc<AtomicU32>,
     session_reads: Arc<AtomicU32>,
     seconds: Arc<AtomicI64>,
+    /// How long a fetch of keys takes, and whether it ends.
+    pub(crate) slowness: Arc<AtomicI64>,
+    pub(crate) is_shut: Arc<AtomicBool>,
+    /// A fetch has come to the shut gate; and may go on.
+    pub(crate) came: Arc<Notify>,
+    pub(crate) gate: Arc<Notify>,
 }
 
 impl TokenStore for Vault {
     fn published_keys(&self) -> Asked<'_, Secret> {
-        self.key_fetches.fetch_add(1, Ordering::SeqCst);
-        let jwks = self.jwks.lock().unwrap().clone();
-        Box::pin(async move { Ok(Secret::new(jwks.ok_or(io::Error::other("no keys"))?)) })
+        Box::pin(async {
+            self.key_fetches.fetch_add(1, Ordering::SeqCst);
+            if self.is_shut.load(Ordering::SeqCst) {
+                self.came.notify_one();
+                self.gate.notified().await;
+            }
+            self.pass(self.slowness.load(Ordering::SeqCst));
+            let jwks = self.jwks.lock().unwrap().clone();
+            Ok(Secret::new(jwks.ok_or(io::Error::other("no keys"))?))
+        })
     }
 
     fn user<'a>(&'a self, claims: &'a Claims, _: Timestamp) -> Asked<'a, Option<User>> {
@@ -54,7 +68,7 @@ impl TokenStore for Vault {
 }
 
 impl Vault {
-    fn start() -> (Self, Tokens<Self>) {
+    pub(crate) fn start() -> (Self, Tokens<Self>) {
         let vault = Self::default();
         vault.publish(Some(SECRET));
         *vault.sessions.lock().unwrap() = Some(BTreeMap::new());
@@ -64,22 +78,22 @@ impl Vault {
         (vault, tokens)
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_second(START + self.seconds.load(Ordering::SeqCst)).unwrap()
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(crate) fn pass(&self, seconds: i64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
 
     /// Publishes the keys of a secret, or puts them out of reach.
-    fn publish(&self, secret: Option<&str>) {
+    pub(crate) fn publish(&self, secret: Option<&str>) {
         let jwks = secret.map(|secret| SigningKeys::derive(secret, self.now()).jwks());
         *self.jwks.lock().unwrap() = jwks;
     }
 
     /// Logs somebody in: the token, and its session.
-    fn log_in(&self, name: &str) -> (String, String) {
+    pub(crate) fn log_in(&self, name: &str) -> (String, String) {
         let user = User::new(
             name.parse().unwrap(),
             String::new(),
@@ -95,7 +109,7 @@ impl Vault {
         (self.sign(&session.claims(ISSUER)), session.jti)
     }
 
-    fn sign(&self, claims: &Claims) -> String {
+    pub(crate) fn sign(&self, claims: &Claims) -> String {
         SigningKeys::derive(SECRET, self.now())
             .sign(claims)
             .unwrap()
@@ -106,7 +120,7 @@ impl Vault {
     }
 
     /// Key fetches and session reads since this was asked last.
-    fn calls(&self) -> (u32, u32) {
+    pub(crate) fn calls(&self) -> (u32, u32) {
         (
             self.key_fetches.swap(0, Ordering::SeqCst),
             self.session_reads.swap(0, Ordering::SeqCst),
@@ -115,7 +129,10 @@ impl Vault {
 }
 
 /// What came of a token, in short.
-async fn try_with(tokens: &Tokens<Vault>, token: &str) -> Result<Caller, Option<TokenError>> {
+pub(crate) async fn try_with(
+    tokens: &Tokens<Vault>,
+    token: &str,
+) -> Result<Caller, Option<TokenError>> {
     tokens
         .authenticate(token)
         .await
@@ -241,117 +258,4 @@ async fn a_session_serves_its_own_user_alone() {
     };
     let refused = try_with(&tokens, &vault.sign(&claims)).await;
     assert_eq!(refused, Err(Some(TokenError::NoSession)));
-}
-
-#[tokio::test]
-async fn new_keys_are_found_at_once_and_withdrawn_ones_stop_within_five_minutes() {
-    let (vault, tokens) = Vault::start();
-    let (old, session) = vault.log_in("ann");
-    try_with(&tokens, &old).await.unwrap();
-    vault.pass(60);
-    let other = "the-secret-after-the-first-one-0123456789";
-    vault.publish(Some(other));
-    let claims = Claims {
-        iss: ISSUER.to_owned(),
-        sub: "ann".parse().unwrap(),
-        jti: session,
-        iat: START,
-        exp: START + 36_000,
-    };
-    // Nobody has used the new ones yet.
-    vault.pass(239);
-    try_with(&tokens, &old).await.unwrap();
-    let new = SigningKeys::derive(other, vault.now())
-        .sign(&claims)
-        .unwrap();
-    assert!(try_with(&tokens, &new).await.is_ok(), "at once");
-    let refused = try_with(&tokens, &old).await;
-    assert_eq!(refused, Err(Some(TokenError::UnknownKey)));
-
-    let (vault, tokens) = Vault::start();
-    let (old, _) = vault.log_in("ann");
-    try_with(&tokens, &old).await.unwrap();
-    vault.publish(Some(other));
-    vault.pass(300);
-    assert!(try_with(&tokens, &old).await.is_ok());
-    vault.pass(1);
-    let refused = try_with(&tokens, &old).await;
-    assert_eq!(refused, Err(Some(TokenError::UnknownKey)));
-}
-
-#[tokio::test]
-async fn who_makes_up_tokens_does_not_make_us_ask_each_time() {
-    let (vault, tokens) = Vault::start();
-    let stranger = SigningKeys::derive("another-secret-of-a-stranger-0123456789", vault.now());
-    let (_, session) = vault.log_in("ann");
-    let claims = Claims {
-        iss: ISSUER.to_owned(),
-        sub: "ann".parse().unwrap(),
-        jti: session,
-        iat: START,
-        exp: START + 36_000,
-    };
-    let forged = stranger.sign(&claims).unwrap();
-    for _ in 0..20 {
-        for _ in 0..5 {
-            let refused = try_with(&tokens, &forged).await;
-            assert_eq!(refused, Err(Some(TokenError::UnknownKey)));
-        }
-        vault.pass(1);
-    }
-    assert_eq!(vault.calls(), (4, 0), "20 seconds, one fetch in 5");
-}
-
-#[tokio::test]
-async fn out_of_reach_nobody_comes_in_until_keys_are_there() {
-    let (vault, tokens) = Vault::start();
-    let (token, _) = vault.log_in("ann");
-    for unreadable in [None, Some("no keys at all".to_owned())] {
-        *vault.jwks.lock().unwrap() = unreadable;
-        for _ in 0..10 {
-            assert_eq!(try_with(&tokens, &token).await, Err(None));
-        }
-        assert_eq!(vault.calls(), (1, 0));
-        vault.pass(5);
-    }
-    vault.publish(Some(SECRET));
-    assert!(try_with(&tokens, &token).await.is_ok());
-}
-
-#[tokio::test]
-async fn known_keys_outlive_an_hour_of_trouble_and_no_more() {
-    let (vault, tokens) = Vault::start();
-    let (token, _) = vault.log_in("ann");
-    try_with(&tokens, &token).await.unwrap();
-    vault.publish(None);
-    vault.pass(3_600);
-    assert!(try_with(&tokens, &token).await.is_ok());
-    vault.pass(10);
-    assert_eq!(try_with(&tokens, &token).await, Err(None));
-}
-
-#[tokio::test]
-async fn a_clock_that_jumps_back_does_not_lock_anybody_out() {
-    let (vault, tokens) = Vault::start();
-    let (token, _) = vault.log_in("ann");
-    try_with(&tokens, &token).await.unwrap();
-    vault.pass(-100_000);
-    assert!(try_with(&tokens, &token).await.is_ok());
-}
-
-#[tokio::test]
-async fn requests_that_come_together_share_a_fetch_of_the_keys() {
-    let (vault, tokens) = Vault::start();
-    let tokens = Arc::new(tokens);
-    let (token, _) = vault.log_in("ann");
-    let together: Vec<_> = (0..16)
-        .map(|_| {
-            let (tokens, token) = (Arc::clone(&tokens), token.clone());
-            tokio::spawn(async move { try_with(&tokens, &token).await.is_ok() })
-        })
-        .collect();
-    for task in together {
-        assert!(task.await.unwrap());
-    }
-    assert_eq!(vault.calls().0, 1);
 }

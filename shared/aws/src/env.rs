@@ -116,16 +116,25 @@ pub fn deadlines() -> Result<Deadlines, EnvError> {
 /// `HAULOUT_POOL_BUFFER`, `HAULOUT_POOL_MIN`, `HAULOUT_POOL_MAX`, and what is staged before a machine is idle:
 /// `HAULOUT_POOL_BLOB_ID`, `HAULOUT_POOL_BLOB_SHA256`, or else `HAULOUT_POOL_PACKAGE`.
 pub fn pool_settings() -> Result<PoolSettings, EnvError> {
-    let variables = Variables(&optional);
+    pool_settings_of(&optional)
+}
+
+/// The same, of variables that come from elsewhere.
+pub fn pool_settings_of(
+    variable: &dyn Fn(&'static str) -> Option<String>,
+) -> Result<PoolSettings, EnvError> {
+    let variables = Variables(variable);
     let default = Bounds::default();
     let sha256 = variables.one("HAULOUT_POOL_BLOB_SHA256")?;
     let blob = variables.one("HAULOUT_POOL_BLOB_ID")?.map(Archive::Blob);
     let package = variables.one("HAULOUT_POOL_PACKAGE")?.map(Archive::Package);
+    // The registry knows a package's SHA-256.
+    let sha256 = sha256.filter(|_| blob.is_some());
     Ok(PoolSettings {
         bounds: Bounds {
-            buffer: number("HAULOUT_POOL_BUFFER", default.buffer)?,
-            min: number("HAULOUT_POOL_MIN", default.min)?,
-            max: number("HAULOUT_POOL_MAX", default.max)?,
+            buffer: variables.number("HAULOUT_POOL_BUFFER", default.buffer)?,
+            min: variables.number("HAULOUT_POOL_MIN", default.min)?,
+            max: variables.number("HAULOUT_POOL_MAX", default.max)?,
         },
         staging: blob.or(package).map(|archive| StagingSpec {
             archive,
@@ -201,6 +210,11 @@ impl Variables<'_> {
             .iter()
             .map(|value| parse(name, value))
             .collect()
+    }
+
+    fn number<N: FromStr>(&self, name: &'static str, default: N) -> Result<N, EnvError> {
+        let number = self.text(name).map(|value| as_number(name, value));
+        Ok(number.transpose()?.unwrap_or(default))
     }
 
     /// A number; 0 is no limit.

@@ -150,7 +150,9 @@ fn process(danger: Danger) -> Option<String> {
     match danger {
         Danger::AzRebalance => Some(AZ_REBALANCE.to_owned()),
         Danger::ReplaceUnhealthy => Some(REPLACE_UNHEALTHY.to_owned()),
-        Danger::NewInstancesUnprotected | Danger::MaxInstanceLifetime => None,
+        Danger::NewInstancesUnprotected | Danger::MaxInstanceLifetime | Danger::StagingFails => {
+            None
+        }
     }
 }
 

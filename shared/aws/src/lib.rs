@@ -35,5 +35,7 @@ pub mod secrets;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod telemetry;
+#[cfg(any(feature = "registry", feature = "store"))]
+mod transaction;
 #[cfg(feature = "workflow")]
 pub mod workflow;

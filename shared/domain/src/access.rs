@@ -51,6 +51,7 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
     ("POST", "/register", Access::Public),
     ("POST", "/login", Access::Public),
     ("GET", "/me", Access::SignedIn),
+    ("PATCH", "/me", Access::SignedIn),
     ("POST", "/logout", Access::SignedIn),
     ("GET", "/users", Access::Administer),
     ("PATCH", "/users/{username}", Access::Administer),

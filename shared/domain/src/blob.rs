@@ -4,6 +4,9 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::schema::text_schema;
 
 /// Why a string does not name a blob. The text is fit for a caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +45,12 @@ pub enum BlobRef {
     /// The id of the blob's object on Sui: `0x` and 64 lower-case hexadecimal digits.
     ObjectId(ObjectId),
 }
+
+// Of the last of 43 characters only four bits count.
+text_schema!(
+    BlobRef,
+    r"^([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]|0[xX][0-9A-Fa-f]{64})$"
+);
 
 impl BlobRef {
     /// The path at an aggregator under which the blob is read (Walrus HTTP API).
@@ -146,8 +155,9 @@ impl FromStr for ObjectId {
 pub struct Sha256Error(String);
 
 /// A SHA-256 as 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^[0-9A-Fa-f]{64}$")]
 pub struct Sha256Hex(String);
 
 impl Sha256Hex {

@@ -121,6 +121,9 @@ failure_codes! {
     /// The record kept changing under a step.
     RecordConflict = "record_conflict",
         "Other requests kept changing this machine; try again.";
+    /// The pool's package is not for its machines.
+    PoolPackageRefused = "pool_package_refused",
+        "Set the deployment's PoolPackage to a package that is ready, has model/script.sh and is open to every user; the message says what this one lacks.";
     /// A step of the state machine was cut off again and again.
     StepFailed = "step_failed",
         "A provisioning step was cut off repeatedly; look at the provision function's log for this machine id.";

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::schema::text_schema;
 
 /// Why a string is not an identifier. The text is fit for a caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +23,9 @@ pub enum IdError {
 }
 
 /// A machine's id: `m-` and a UUIDv7, so that ids sort by creation time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^m-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 pub struct MachineId(String);
 
 impl MachineId {
@@ -70,8 +74,9 @@ impl FromStr for MachineId {
 }
 
 /// An EC2 instance id, such as `i-0123456789abcdef0`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^i-([0-9a-f]{8}|[0-9a-f]{17})$")]
 pub struct InstanceId(String);
 
 impl InstanceId {
@@ -107,6 +112,11 @@ pub enum MachineRef {
     /// `i-…`
     Instance(InstanceId),
 }
+
+text_schema!(
+    MachineRef,
+    r"^(m-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|i-([0-9a-f]{8}|[0-9a-f]{17}))$"
+);
 
 impl FromStr for MachineRef {
     type Err = IdError;

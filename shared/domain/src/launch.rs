@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A value that is not of the form its field asks for. The text is fit for a caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +18,10 @@ pub struct FormError {
 /// Declares a string with a form of its own, checked on the way in.
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $check:expr) => {
+        #[derive(
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+        )]
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -66,18 +69,21 @@ macro_rules! checked_text {
 
 checked_text! {
     /// An AMI's id.
+    #[schema(value_type = String, pattern = r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$")]
     AmiId, "an AMI id: ami- followed by 8 or 17 lower-case hexadecimal digits",
     |text| is_resource_id(text, "ami-")
 }
 
 checked_text! {
     /// A launch template's id.
+    #[schema(value_type = String, pattern = r"^lt-([0-9a-f]{8}|[0-9a-f]{17})$")]
     LaunchTemplateId, "a launch template id: lt- followed by 8 or 17 lower-case hexadecimal digits",
     |text| is_resource_id(text, "lt-")
 }
 
 checked_text! {
     /// An EC2 instance type. Whether it exists is EC2's to say.
+    #[schema(value_type = String, pattern = r"^[a-z0-9-]{1,24}\.[a-z0-9-]{1,24}$")]
     InstanceType, "an EC2 instance type such as t3.medium",
     |text| {
         let word = |part: &str| {
@@ -90,6 +96,7 @@ checked_text! {
 
 checked_text! {
     /// A machine's name, as EC2's console shows it: the value of a tag (EC2 user guide, "Tag restrictions").
+    #[schema(value_type = String, min_length = 1, max_length = 255)]
     MachineName, "1 to 255 letters, digits, spaces and any of _ . : / = + - @, not starting or ending with a space",
     |text| {
         let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
@@ -99,18 +106,21 @@ checked_text! {
 
 checked_text! {
     /// A subnet's id.
+    #[schema(value_type = String, pattern = r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$")]
     SubnetId, "a subnet id: subnet- followed by 8 or 17 lower-case hexadecimal digits",
     |text| is_resource_id(text, "subnet-")
 }
 
 checked_text! {
     /// A security group's id.
+    #[schema(value_type = String, pattern = r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$")]
     SecurityGroupId, "a security group id: sg- followed by 8 or 17 lower-case hexadecimal digits",
     |text| is_resource_id(text, "sg-")
 }
 
 checked_text! {
     /// A key pair's name (EC2 API, CreateKeyPair). No quote or space, because it appears in `ssh_string`.
+    #[schema(value_type = String, pattern = r"^[A-Za-z0-9_.:/=+@-]{1,255}$")]
     KeyName, "a key pair's name: 1 to 255 letters, digits and any of _ . : / = + - @",
     |text| {
         (1..=255).contains(&text.len())
@@ -121,6 +131,7 @@ checked_text! {
 checked_text! {
     /// A tag's key (EC2 user guide, "Tag restrictions"). AWS keeps `aws:` for itself, Haulout `haulout:`, `Name` and
     /// `ManagedBy`: by those it finds its machines.
+    #[schema(value_type = String, min_length = 1, max_length = 128)]
     TagKey, "a tag key: 1 to 128 letters, digits, spaces and any of _ . : / = + - @, not beginning with aws: or haulout:, and neither Name (that is the field name) nor ManagedBy",
     |text| {
         let lower = text.to_lowercase();
@@ -133,6 +144,7 @@ checked_text! {
 
 checked_text! {
     /// A tag's value (EC2 user guide, "Tag restrictions").
+    #[schema(value_type = String, max_length = 256)]
     TagValue, "a tag value: up to 256 letters, digits, spaces and any of _ . : / = + - @",
     |text| text.chars().count() <= 256 && text.chars().all(is_tag_char)
 }

@@ -28,6 +28,7 @@ pub mod pool;
 pub mod power;
 #[cfg(test)]
 mod power_tests;
+mod schema;
 pub mod staging;
 pub mod status;
 pub mod sweep;

@@ -205,7 +205,7 @@ pub struct Machine {
     pub cycle: u32,
     /// Counts executions within the cycle; a further one takes over from one that died.
     pub run: u32,
-    /// It takes a place in its owner's quota.
+    /// It takes a place in its owner's quota, as all do but the pool's.
     #[serde(default)]
     pub counted: bool,
     /// What the current attempt launches; set before RunInstances is called.
@@ -292,8 +292,6 @@ pub struct MachineRequest {
     pub wait_for_status_checks: bool,
     /// How long it lives, in minutes; until it is deleted when there is none.
     pub ttl_minutes: Option<u32>,
-    /// It takes a place in its owner's quota.
-    pub counted: bool,
 }
 
 impl Machine {
@@ -309,7 +307,6 @@ impl Machine {
             deadlines,
             wait_for_status_checks,
             ttl_minutes,
-            counted,
         } = request;
         Self {
             id,
@@ -329,7 +326,7 @@ impl Machine {
             attempt: 1,
             cycle: 1,
             run: 1,
-            counted,
+            counted: true,
             plan: None,
             tried: Vec::new(),
             own_group: None,

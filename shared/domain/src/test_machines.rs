@@ -37,7 +37,6 @@ pub(crate) fn machine(staged: bool, on_failure: OnFailure) -> Machine {
         deadlines: Deadlines::default(),
         wait_for_status_checks: false,
         ttl_minutes: None,
-        counted: false,
     };
     Machine::new(MachineId::generate(), request, at(0))
 }

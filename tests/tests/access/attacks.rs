@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use haulout_api::keys::SigningKeys;
+use haulout_aws::directory::Changed;
 use haulout_domain::{
     access::Role,
     identity::{User, UserChange},
@@ -18,12 +19,12 @@ use tower::ServiceExt;
 
 use super::support::{House, ISSUER, SECRET};
 
-fn part(value: &Value) -> String {
+pub(super) fn part(value: &Value) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
 /// Header and claims of a token.
-fn read(token: &str) -> (Value, Value) {
+pub(super) fn read(token: &str) -> (Value, Value) {
     let mut parts = token.split('.').map(|part| {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
@@ -39,7 +40,7 @@ fn jwk(house: &House, kid: &Value) -> Value {
     keys.iter().find(|key| key["kid"] == *kid).unwrap().clone()
 }
 
-async fn is_refused(house: &House, token: &str, what: &str) {
+pub(super) async fn is_refused(house: &House, token: &str, what: &str) {
     let answer = house.me(token).await;
     assert_eq!(answer.problem(401), "invalid_token", "{what}");
     let challenge = answer.header("www-authenticate");
@@ -244,6 +245,9 @@ async fn a_new_secret_withdraws_all_tokens() {
 }
 
 async fn delete(house: &House, user: &User, admin: &User) {
-    let deleted = house.directory.delete_user(user, &admin.username).await;
-    deleted.unwrap();
+    let deleted = house
+        .directory
+        .delete_user(user, &admin.username, house.now())
+        .await;
+    assert_eq!(deleted.unwrap(), Changed::Yes);
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::support::House;
 
 /// All entries so far, oldest first: who, method, path and status.
-fn entries(house: &House) -> Vec<(String, String, String, u64)> {
+pub(super) fn entries(house: &House) -> Vec<(String, String, String, u64)> {
     let items = items(house).into_iter().map(|item| {
         let text = |name: &str| item[name]["S"].as_str().unwrap().to_owned();
         let status = item["status"]["N"].as_str().unwrap().parse().unwrap();

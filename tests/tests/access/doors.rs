@@ -18,6 +18,7 @@ const DOORS: &[(&str, &str)] = &[
     ("POST /register", "*"),
     ("POST /login", "*"),
     ("GET /me", "nruoa"),
+    ("PATCH /me", "nruoa"),
     ("POST /logout", "nruoa"),
     ("GET /users", "a"),
     ("PATCH /users/{username}", "a"),
@@ -63,14 +64,14 @@ const DOORS: &[(&str, &str)] = &[
     ("GET /history/{user_id}", "ruoa"),
 ];
 
-fn door(method: &str, path: &str) -> &'static str {
+pub(super) fn door(method: &str, path: &str) -> &'static str {
     let wanted = format!("{method} {path}");
     let found = DOORS.iter().find(|(route, _)| *route == wanted);
     found.map_or("", |(_, who)| who)
 }
 
 /// A request for a route, with something for each of its parameters.
-fn request(method: &str, path: &str) -> GatewayEvent {
+pub(super) fn request(method: &str, path: &str) -> GatewayEvent {
     let words = path.split('/').map(|word| {
         if word.starts_with('{') {
             "something"

@@ -7,4 +7,6 @@ mod attacks;
 mod audit;
 mod cost;
 mod doors;
+mod headers;
+mod services;
 mod support;

@@ -18,10 +18,11 @@ use haulout_api::{
     Auth, Conventions,
     auth::{Asked, TokenStore},
     keys::SigningKeys,
+    service::ServiceApi,
 };
 use haulout_aws::{
     clock::Clock,
-    directory::{Directory, DirectoryTables},
+    directory::{Directory, DirectoryTables, Made, Names},
     secrets::Secret,
 };
 use haulout_domain::{
@@ -32,7 +33,7 @@ use haulout_tests::{
     call::{Action, Service},
     dynamo::{AUDIT, TOKENS, USERS},
     faults::{CallFault, Trouble},
-    gateway::{Answer, GatewayEvent},
+    gateway::{ACCOUNT, Answer, GatewayEvent, SERVICE_API_ID},
     settings::Settings,
     world::World,
 };
@@ -81,6 +82,11 @@ impl TokenStore for Published {
 
 impl House {
     pub(super) async fn start() -> Self {
+        Self::with_services(None).await
+    }
+
+    /// With the second API, whose callers have this role.
+    pub(super) async fn with_services(role: Option<Role>) -> Self {
         let world = Box::pin(World::start(Settings::default())).await;
         let tables = ["UsersTable", "TokensTable", "AuditTable"];
         let _same_database = world.dynamo.clone().with(&tables);
@@ -102,6 +108,11 @@ impl House {
         let conventions = Conventions {
             auth: Some(Auth::store(store, ISSUER, clock.clone())),
             audit: Some(directory.clone()),
+            service: role.map(|role| ServiceApi {
+                id: SERVICE_API_ID.to_owned(),
+                account: ACCOUNT.to_owned(),
+                role,
+            }),
             clock,
             ..Conventions::default()
         };
@@ -138,8 +149,11 @@ impl House {
             None,
             self.now(),
         );
-        let made = self.directory.create_user(&user, None, self.now()).await;
-        made.unwrap();
+        let made = self
+            .directory
+            .create_user(&user, Names::Free, None, self.now())
+            .await;
+        assert_eq!(made.unwrap(), Made::New);
         user
     }
 

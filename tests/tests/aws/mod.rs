@@ -43,7 +43,6 @@ fn machine(world: &World) -> Machine {
         deadlines: Deadlines::default(),
         wait_for_status_checks: false,
         ttl_minutes: None,
-        counted: false,
     };
     Machine::new(MachineId::generate(), request, world.clock.now())
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod creator;
 mod drain;
 mod fixture;
+mod found;
 mod launch;
 mod machines;
 mod notices;
@@ -40,6 +41,7 @@ async fn the_deployed_stack() {
     launch::what_was_launched_is_accounted_for(&fixture).await;
     readme::the_walk_through_works_as_printed(&fixture).await;
     registry::a_package_of_three_parts_runs_on_a_machine(&fixture).await;
+    found::an_archive_put_there_by_another_tool_becomes_a_package(&fixture).await;
     drain::draining_ends_every_machine_and_makes_no_new_one(&fixture).await;
     restart::the_records_survive(fixture).await;
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    reach::{idle, own},
+    reach::{idle, part_of},
     source::Code,
     tables,
     walk::{self, Body, Call, Index, Table},
@@ -37,10 +37,10 @@ pub(super) struct Reading {
     pub(super) bodies: Vec<Body>,
 }
 
-/// What the functions of a crate need, and those of the shared crates for its sake.
+/// What the functions of a crate, or of one of its binaries, need, and those of the shared crates for their sake.
 pub(super) struct Graph<'a> {
     code: &'a Code,
-    krate: &'a str,
+    own: Vec<usize>,
     needs: Vec<BTreeMap<Need, Because>>,
     /// The functions that others call.
     called: BTreeSet<usize>,
@@ -68,10 +68,10 @@ impl Reading {
         Err(format!("teach iam/expr.rs: {}", unread.join("; ")))
     }
 
-    /// What a crate needs.
-    pub(super) fn graph<'a>(&'a self, krate: &'a str) -> Graph<'a> {
-        let own = own(&self.code, krate);
-        let reached = self.reached(&own, krate);
+    /// What a function of the deployment needs ([`Self::own`]).
+    pub(super) fn graph<'a>(&'a self, entry: &str) -> Graph<'a> {
+        let own = self.own(entry);
+        let reached = self.reached(&own, part_of(entry));
         let idle = idle(&self.code, &reached);
         let working: Vec<usize> = reached.difference(&idle).copied().collect();
         let mut needs = vec![BTreeMap::new(); self.bodies.len()];
@@ -98,7 +98,7 @@ impl Reading {
         let called = called.collect();
         Graph {
             code: &self.code,
-            krate,
+            own,
             needs,
             called,
         }
@@ -151,10 +151,10 @@ impl Reading {
 }
 
 impl Graph<'_> {
-    /// What the crate needs, each with the shortest chain of calls to it.
+    /// What it needs, each with the shortest chain of calls to it.
     pub(super) fn needs(&self) -> BTreeMap<Need, String> {
         let mut found: BTreeMap<Need, String> = BTreeMap::new();
-        for at in own(self.code, self.krate) {
+        for &at in &self.own {
             for need in self.needs[at].keys() {
                 // Whoever calls it says which table it is.
                 let is_open = matches!(need.table, Some(Table::Argument(_) | Table::Of { .. }));

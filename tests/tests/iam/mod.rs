@@ -24,14 +24,17 @@ mod types;
 mod walk;
 mod yaml;
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use haulout_tests::template::root;
 
 use self::{
     compare::{Exception, compare},
     graph::Reading,
-    policy::{Right, Template},
+    policy::{BINARIES, Right, Template},
     source::{Code, files},
 };
 
@@ -56,16 +59,29 @@ fn deployed() -> Result<Deployed, String> {
     let text = fs::read_to_string(root().join("template.yaml"));
     let template = Template::read(&text.map_err(|error| error.to_string())?)?;
     let mut code = Code::default();
-    let own = template.functions.keys().map(String::as_str);
-    for folder in ["shared/aws", "shared/api"].into_iter().chain(own) {
+    let own = template.functions.keys().map(|it| folder(it));
+    let shared = ["shared/aws", "shared/api"].into_iter();
+    for folder in shared.chain(own).collect::<BTreeSet<_>>() {
         code.add(&krate(folder), &files(&root().join(folder).join("src"))?)?;
     }
     let reading = Reading::of(code.complete())?;
     Ok(Deployed { template, reading })
 }
 
-fn krate(folder: &str) -> String {
-    format!("haulout_{}", folder.rsplit('/').next().unwrap_or(folder))
+/// The folder of a function's crate.
+fn folder(function: &str) -> &str {
+    function.split(BINARIES).next().unwrap_or(function)
+}
+
+/// The crate of a function, or for a further binary of one the name that its `main` has as a crate.
+fn krate(function: &str) -> String {
+    let folder = folder(function);
+    let krate = format!("haulout_{}", folder.rsplit('/').next().unwrap_or(folder));
+    let binary = function.split(BINARIES).nth(1);
+    match binary.and_then(|file| file.strip_suffix(".rs")) {
+        Some(binary) => format!("{krate}_main_{binary}"),
+        None => krate,
+    }
 }
 
 #[test]

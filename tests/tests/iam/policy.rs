@@ -43,11 +43,15 @@ pub(super) struct Policy {
 /// The template.
 #[derive(Debug, Clone)]
 pub(super) struct Template {
-    /// Functions by the folder of their code, such as `functions/pool`.
+    /// Functions by the folder of their code, such as `functions/pool`; a further binary of a crate by its file, such as
+    /// `functions/packages/src/bin/sync.rs`.
     pub(super) functions: BTreeMap<String, Policy>,
     /// The names of each table's indexes.
     pub(super) indexes: BTreeMap<String, BTreeSet<String>>,
 }
+
+/// Between a crate's folder and the file of a further binary.
+pub(super) const BINARIES: &str = "/src/bin/";
 
 impl Template {
     /// Reads the template's text.
@@ -63,7 +67,16 @@ impl Template {
             let folder = folder.and_then(Node::text).ok_or("no CodeUri")?;
             let policy = policy(resources, logical_id, resource)
                 .map_err(|error| format!("{logical_id}: {error}"))?;
-            functions.insert(folder.trim_end_matches('/').to_owned(), policy);
+            let folder = folder.trim_end_matches('/');
+            let binary = resource.at(&["Metadata", "BuildProperties", "Binary"]);
+            let binary = binary
+                .and_then(Node::text)
+                .and_then(|it| it.strip_prefix("haulout-"));
+            let key = match binary.filter(|binary| !folder.ends_with(&format!("/{binary}"))) {
+                Some(binary) => format!("{folder}{BINARIES}{binary}.rs"),
+                None => folder.to_owned(),
+            };
+            functions.insert(key, policy);
         }
         Ok(Self {
             functions,

@@ -29,7 +29,7 @@ impl Reading {
         }
         let reached = krates
             .iter()
-            .map(|it| self.reached(&own(&self.code, it), it));
+            .map(|it| self.reached(&self.own(it), part_of(it)));
         let reached: BTreeSet<usize> = reached.flatten().collect();
         let unseen = calling.difference(&reached).filter(|at| {
             let is_method = self.code.functions[**at].sig.receiver().is_some();
@@ -38,6 +38,35 @@ impl Reading {
         unseen
             .map(|at| self.code.functions[*at].name.as_str())
             .collect()
+    }
+
+    /// What a function of the deployment is made of, by its crate or, for a further binary of one, by the name that its
+    /// `main` has as a crate. A further binary is what its `main` comes to. The crate's own binary is all the rest, and
+    /// what that comes to: its handlers are called by nobody who could be seen here.
+    pub(super) fn own(&self, entry: &str) -> Vec<usize> {
+        let krate = part_of(entry);
+        let mut all = own(&self.code, krate);
+        let further = format!("{krate}{MAIN}_");
+        let is_further = |at: &&usize| {
+            let module = &self.code.functions[**at].scope.module;
+            if entry == krate {
+                module.starts_with(&further)
+            } else {
+                module.split("::").next() == Some(entry)
+            }
+        };
+        let begin: Vec<usize> = all.iter().filter(is_further).copied().collect();
+        let mut reached = self.reached(&begin, krate);
+        if entry == krate {
+            let rest: Vec<usize> = all
+                .iter()
+                .filter(|at| !reached.contains(at))
+                .copied()
+                .collect();
+            reached = self.reached(&rest, krate);
+        }
+        all.retain(|at| reached.contains(at));
+        all
     }
 
     /// The functions that some functions come to by their calls, but for those of other crates that are not shared: a
@@ -60,12 +89,19 @@ impl Reading {
 /// The crate that a function is of; its `main` is of it too.
 fn of(code: &Code, at: usize) -> &str {
     let module = &code.functions[at].scope.module;
-    let of = module.split("::").next().unwrap_or(module);
-    of.strip_suffix("_main").unwrap_or(of)
+    part_of(module.split("::").next().unwrap_or(module))
+}
+
+/// What the name of a `main` has after its crate's.
+const MAIN: &str = "_main";
+
+/// The crate that a `main` is of, or the crate itself.
+pub(super) fn part_of(krate: &str) -> &str {
+    krate.split(MAIN).next().unwrap_or(krate)
 }
 
 /// A crate's functions.
-pub(super) fn own(code: &Code, krate: &str) -> Vec<usize> {
+fn own(code: &Code, krate: &str) -> Vec<usize> {
     let all = 0..code.functions.len();
     all.filter(|at| of(code, *at) == krate).collect()
 }

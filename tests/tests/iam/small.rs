@@ -312,3 +312,44 @@ fn what_nobody_has_looked_up_is_told() {
         &["secretsmanager:RotateSecret is not in iam/table.rs"],
     );
 }
+
+#[test]
+fn a_further_binary_is_what_its_main_comes_to_and_the_first_one_all_the_rest() {
+    let lib = "pub struct Door { store: Store }
+        impl Door {
+            async fn handler(&self) { self.both().await; }
+            async fn both(&self) { self.store.get(\"m\").await; }
+            pub async fn alone(&self) { self.store.lock().await; self.both().await; }
+        }
+        fn make(sdk: &SdkConfig) -> Store { Store::new(sdk) }";
+    let bin = "async fn main() { let door = Door { store: Store::new(sdk) }; run(async |event| { Box::pin(handle(&door)).await }).await }
+        async fn handle(door: &haulout_door::Door) { door.alone().await; }";
+    let mut code = Code::default();
+    let aws = Files::from([("lib.rs".to_owned(), AWS.to_owned())]);
+    code.add("haulout_aws", &aws).unwrap();
+    let files = Files::from([
+        (
+            "lib.rs".to_owned(),
+            format!("use haulout_aws::store::Store; {lib}"),
+        ),
+        (
+            "bin/watch.rs".to_owned(),
+            format!("use haulout_aws::store::Store; use haulout_door::Door; {bin}"),
+        ),
+    ]);
+    code.add("haulout_door", &files).unwrap();
+    let reading = Reading::of(code.complete()).unwrap();
+    let operations = |entry: &str| {
+        let needs = reading.graph(entry).needs();
+        let names = needs.keys().map(|need| need.operation.clone());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let get = "dynamodb:GetItem";
+    assert_eq!(operations("haulout_door"), [get.to_owned()].into());
+    let all = operations("haulout_door_main_watch");
+    assert!(
+        all.contains(get) && all.contains("dynamodb:TransactWriteItems"),
+        "{all:?}"
+    );
+    assert!(all.contains("dynamodb:TransactWriteItems/Put"), "{all:?}");
+}

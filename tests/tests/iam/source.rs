@@ -53,6 +53,9 @@ pub(super) struct Code {
     pending: Vec<(Scope, syn::ItemImpl)>,
 }
 
+/// Where a crate has its further binaries, each in a file.
+const BINARIES: &str = "bin/";
+
 /// Reads the files below a folder.
 pub(super) fn files(folder: &Path) -> Result<Files, String> {
     fn read(folder: &Path, below: &str, files: &mut Files) -> std::io::Result<()> {
@@ -73,7 +76,8 @@ pub(super) fn files(folder: &Path) -> Result<Files, String> {
 }
 
 impl Code {
-    /// Adds a crate. Its `main.rs` counts as a crate of its own, named `<crate>_main`.
+    /// Adds a crate. Its `main.rs` counts as a crate of its own, named `<crate>_main`; so do further binaries, named
+    /// `<crate>_main_<binary>`.
     pub(super) fn add(&mut self, name: &str, files: &Files) -> Result<(), String> {
         for (file, krate) in [
             ("lib.rs", name.to_owned()),
@@ -81,6 +85,12 @@ impl Code {
         ] {
             if files.contains_key(file) {
                 self.file(&krate, file, "", files)?;
+            }
+        }
+        for file in files.keys() {
+            let binary = file.strip_prefix(BINARIES);
+            if let Some(binary) = binary.and_then(|it| it.strip_suffix(".rs")) {
+                self.file(&format!("{name}_main_{binary}"), file, "", files)?;
             }
         }
         Ok(())

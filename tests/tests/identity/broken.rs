@@ -9,8 +9,10 @@ use haulout_tests::{
 };
 use serde_json::json;
 
-use super::support::{PASSWORD, Users, delete, login, patch, register};
+use super::support::{PASSWORD, Users, change_password, delete, login, patch, register};
 
+/// Kinds of requests.
+const KINDS: usize = 8;
 /// More calls than any request makes.
 const CALLS: u32 = 14;
 
@@ -80,7 +82,7 @@ async fn a_first_login_that_was_killed_is_sent_again() {
 }
 
 /// Every kind of request that changes something, in a deployment with an administrator, and what its answer is.
-fn kinds(admin: &str) -> [(GatewayEvent, u16); 6] {
+fn kinds(admin: &str) -> [(GatewayEvent, u16); KINDS] {
     [
         (registration(), 201),
         (register("cid", PASSWORD), 201),
@@ -88,12 +90,17 @@ fn kinds(admin: &str) -> [(GatewayEvent, u16); 6] {
         (patch("ben", &json!({"groups": ["staff"]}), admin), 200),
         (delete("ben", admin), 200),
         (GatewayEvent::new("POST", "/logout").token(admin), 200),
+        (
+            patch("ben", &json!({"password": "another one"}), admin),
+            200,
+        ),
+        (change_password(PASSWORD, "another one", admin), 200),
     ]
 }
 
 #[tokio::test]
 async fn an_answer_of_aws_that_is_lost_is_asked_for_again() {
-    for kind in 0..6 {
+    for kind in 0..KINDS {
         for skip in 0..CALLS {
             let (users, admin) = Users::with_admin().await;
             users.registered("ben").await;
@@ -132,7 +139,7 @@ async fn while_aws_is_away_the_answer_is_to_come_back_and_then_it_works() {
         Trouble::Refused(Refusal::ServerError),
         Trouble::Refused(Refusal::Throttled),
     ] {
-        for kind in 0..6 {
+        for kind in 0..KINDS {
             for skip in 0..CALLS {
                 let (users, admin) = Users::with_admin().await;
                 users.registered("ben").await;
@@ -152,7 +159,7 @@ async fn while_aws_is_away_the_answer_is_to_come_back_and_then_it_works() {
                     let done_before = match kind {
                         1 => 409,
                         4 => 404,
-                        5 => 401,
+                        5 | 7 => 401,
                         _ => *status,
                     };
                     assert!(

@@ -83,8 +83,8 @@ async fn keys_change_with_the_period_and_tokens_outlive_that() {
 async fn whatever_is_in_the_place_of_the_public_keys_is_replaced() {
     for junk in ["", "{}", "not json", r#"{"keys": []}"#] {
         let users = Users::start().await;
-        users.registered("ann").await;
         users.vault.put(KEYS, junk);
+        users.registered("ann").await;
         let token = users.token("ann", PASSWORD).await;
         assert_eq!(users.get("/me", &token).await.status, 200, "{junk}");
     }
@@ -105,14 +105,67 @@ async fn a_bad_hour_of_the_vault_keeps_nobody_out_who_was_known_before() {
     users.restart(Setup::default());
     assert_eq!(users.login("ann", PASSWORD).await.status, 503);
     users.vault.close(false);
+    users.jump(5);
     users.token("ann", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn a_vault_that_fails_is_not_asked_by_every_request() {
+    let (users, token) = with_user().await;
+    assert_eq!(users.get("/me", &token).await.status, 200);
+    users.vault.close(true);
+    users.jump(301);
+    let reads = || users.vault.calls("GetSecretValue", SIGNING);
+    let before = reads();
+    users.token("ann", PASSWORD).await;
+    let once = reads();
+    assert!(once > before);
+    for _ in 0..5 {
+        users.token("ann", PASSWORD).await;
+        assert_eq!(users.get("/me", &token).await.status, 200);
+    }
+    assert_eq!(reads(), once);
+}
+
+#[tokio::test]
+async fn while_one_login_waits_for_the_vault_others_go_on() {
+    let (users, _) = with_user().await;
+    let reads = || users.vault.calls("GetSecretValue", SIGNING);
+    users.jump(301);
+    users.vault.block(SIGNING);
+    let before = reads();
+    let others = async {
+        users.vault.was_asked().await;
+        for _ in 0..3 {
+            // Would wait for ever otherwise.
+            users.token("ann", PASSWORD).await;
+        }
+        users.vault.unblock();
+    };
+    let (first, ()) = tokio::join!(users.login("ann", PASSWORD), others);
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_eq!(reads() - before, 1);
+}
+
+#[tokio::test]
+async fn a_new_secret_counts_soon_though_nobody_logs_in() {
+    let (users, token) = with_user().await;
+    users.vault.put(SIGNING, &"another long secret ".repeat(4));
+    users.jump(301);
+    // The old keys are those that are known still; this request brings the new ones about.
+    users.get("/me", &token).await;
+    users.jump(301);
+    assert_eq!(users.get("/me", &token).await.problem(401), "invalid_token");
+    let writes = users.vault.calls("PutSecretValue", KEYS);
+    assert_eq!(writes, 2);
 }
 
 #[tokio::test]
 async fn a_secret_that_could_be_guessed_signs_nothing() {
     let users = Users::start().await;
-    users.registered("ann").await;
     users.vault.put(SIGNING, "short");
+    users.registered("ann").await;
+    users.jump(5);
     assert_eq!(users.login("ann", PASSWORD).await.problem(500), "internal");
     assert_eq!(users.vault.get(KEYS), "");
 }

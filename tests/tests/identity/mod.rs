@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod attacks;
 mod bootstrap;
 mod broken;
 mod keys;
 mod login;
+mod names;
+mod passwords;
 mod register;
 mod support;
 mod throttle;

@@ -207,5 +207,6 @@ async fn a_key_does_not_bring_back_who_was_deleted() {
         "idempotency_key_reused"
     );
     users.jump(25 * 60 * 60);
-    assert_eq!(users.send(&event).await.status, 201, "the key is forgotten");
+    // The key is forgotten, the name is not.
+    assert_eq!(users.send(&event).await.problem(409), "username_taken");
 }

@@ -267,3 +267,11 @@ pub(super) fn patch(username: &str, change: &Value, token: &str) -> GatewayEvent
 pub(super) fn delete(username: &str, token: &str) -> GatewayEvent {
     GatewayEvent::new("DELETE", &format!("/users/{username}")).token(token)
 }
+
+/// A change of the own password.
+pub(super) fn change_password(password: &str, new_password: &str, token: &str) -> GatewayEvent {
+    let body = json!({"password": password, "new_password": new_password});
+    GatewayEvent::post("/me", body.to_string())
+        .method("PATCH")
+        .token(token)
+}

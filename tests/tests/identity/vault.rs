@@ -15,16 +15,26 @@ use aws_smithy_runtime_api::client::{
 };
 use haulout_tests::call::answer;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// Secrets by their ids, and how often each was asked for and written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Vault(Arc<Mutex<State>>);
+pub(super) struct Vault(Arc<Mutex<State>>, Arc<Gate>);
 
 #[derive(Debug, Default)]
 struct State {
     secrets: BTreeMap<String, String>,
     calls: Vec<(String, String)>,
     is_closed: bool,
+    /// Whoever asks for it waits.
+    blocked: Option<String>,
+}
+
+/// Somebody waits, and may go on.
+#[derive(Debug, Default)]
+struct Gate {
+    came: Notify,
+    open: Notify,
 }
 
 impl Vault {
@@ -39,6 +49,22 @@ impl Vault {
     /// From now on it answers nobody, or again.
     pub(super) fn close(&self, is_closed: bool) {
         self.lock().is_closed = is_closed;
+    }
+
+    /// Whoever asks for a secret from now on waits.
+    pub(super) fn block(&self, id: &str) {
+        self.lock().blocked = Some(id.to_owned());
+    }
+
+    /// Waits until somebody waits for a secret.
+    pub(super) async fn was_asked(&self) {
+        self.1.came.notified().await;
+    }
+
+    /// Whoever waits gets the secret.
+    pub(super) fn unblock(&self) {
+        self.lock().blocked = None;
+        self.1.open.notify_one();
     }
 
     /// How often this was done with a secret.
@@ -124,7 +150,16 @@ impl HttpConnector for Connector {
             return self.world.call(request);
         };
         let body = request.body().bytes().unwrap_or_default();
-        let body = serde_json::from_slice(body).unwrap_or_default();
-        HttpConnectorFuture::ready(Ok(self.vault.call(action, &body)))
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let vault = self.vault.clone();
+        let waits = vault.lock().blocked.as_deref() == body["SecretId"].as_str();
+        let answer = vault.call(action, &body);
+        HttpConnectorFuture::new(async move {
+            if waits {
+                vault.1.came.notify_one();
+                vault.1.open.notified().await;
+            }
+            Ok(answer)
+        })
     }
 }

@@ -9,6 +9,7 @@ mod figures;
 mod lives;
 mod options;
 mod owners;
+mod packages;
 mod power;
 mod rails;
 mod support;

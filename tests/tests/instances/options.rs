@@ -61,7 +61,7 @@ async fn every_option_is_written_into_the_record() {
         .unwrap()
         .duration_since(machine.created_at);
     assert_eq!(life.as_mins(), 90);
-    assert!(!machine.counted);
+    assert!(machine.counted);
 }
 
 #[tokio::test]

@@ -41,6 +41,12 @@ async fn an_archive_in_the_bucket_becomes_a_package() {
     );
     let again = shelf.post(TOKEN, "/register-package", &body).await;
     assert_eq!((again.status, again.json()), (200, package));
+    // Whether S3's event or this request came first: it is nobody's else until somebody says so.
+    assert_eq!(shelf.get("bob", "/download/model/v1.0").await.status, 403);
+    let mut open = body.clone();
+    open["is_sensitive"] = json!(false);
+    let answer = shelf.post("operator", "/register-package", &open).await;
+    assert_eq!(answer.json()["is_sensitive"], false, "{}", answer.text());
     let link = shelf.get("bob", "/download/model/v1.0").await.json();
     assert_eq!(shelf.carry_out("GET", &link, b"").body, archive(100));
     assert_eq!(shelf.sync().await[0]["found"], json!([]));
@@ -148,4 +154,68 @@ async fn an_archive_that_is_back_is_registered_again() {
         package["sha256"],
         haulout_domain::digest::sha256_hex(&archive(200))
     );
+}
+
+#[tokio::test]
+async fn what_was_found_and_looked_into_is_opened_once_by_whom_it_is_up_to() {
+    let shelf = Shelf::start().await;
+    shelf.s3().put(KEY, &archive(100));
+    // Found, and looked into by the next one.
+    shelf.sync().await;
+    shelf.sync().await;
+    let found = shelf.package("model@v1.0").await.unwrap();
+    assert_eq!((found.state.as_str(), found.is_sensitive), ("ready", true));
+    assert_eq!(shelf.get("bob", "/download/model/v1.0").await.status, 403);
+    // Nothing said, nothing changed.
+    let answer = shelf
+        .post("operator", "/register-package", &version("v1.0"))
+        .await;
+    assert_eq!(
+        (answer.status, &answer.json()["is_sensitive"]),
+        (200, &json!(true))
+    );
+    let mut body = version("v1.0");
+    body["is_sensitive"] = json!(false);
+    body["description"] = json!("for all");
+    let answer = shelf.post("ann", "/register-package", &body).await;
+    assert_eq!(answer.problem(403), "forbidden");
+    let answer = shelf.post(TOKEN, "/register-package", &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let opened = answer.json();
+    assert_eq!(
+        (
+            &opened["state"],
+            &opened["is_sensitive"],
+            &opened["description"]
+        ),
+        (&json!("ready"), &json!(false), &json!("for all"))
+    );
+    let link = shelf.get("bob", "/download/model/v1.0").await.json();
+    assert_eq!(shelf.carry_out("GET", &link, b"").body, archive(100));
+    // Once: from then on it stays as it is.
+    body["is_sensitive"] = json!(true);
+    body["description"] = json!("for none");
+    let again = shelf.post(TOKEN, "/register-package", &body).await;
+    assert_eq!((again.status, again.json()), (200, opened));
+}
+
+#[tokio::test]
+async fn what_came_by_an_upload_or_was_registered_stays_as_it_is() {
+    let shelf = Shelf::start().await;
+    let published = shelf.published("ann", &version("1.0.0")).await;
+    shelf.s3().put(KEY, &archive(100));
+    let mut open = version("v1.0");
+    open["is_sensitive"] = json!(false);
+    let registered = shelf
+        .post("operator", "/register-package", &open)
+        .await
+        .json();
+    for (number, before) in [("1.0.0", published), ("v1.0", registered)] {
+        let mut body = version(number);
+        body["is_sensitive"] = json!(true);
+        body["allowed_groups"] = json!(["research"]);
+        body["rule"] = json!("false");
+        let answer = shelf.post(TOKEN, "/register-package", &body).await;
+        assert_eq!((answer.status, answer.json()), (200, before), "{number}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::{io::Write, sync::Arc, time::Duration};
 
 use axum::Router;
-use haulout_api::{Caller, Conventions};
+use haulout_api::{Caller, Conventions, service::ServiceApi};
 use haulout_aws::{
     clock::Clock,
     directory::{Directory, DirectoryTables},
@@ -16,11 +16,11 @@ use haulout_domain::{
     access::Role,
     package::{Package, Upload},
 };
-use haulout_packages::Packages;
+use haulout_packages::{Packages, ReconcileError, SyncReport};
 use haulout_tests::{
     callers::{Callers, TOKEN},
     dynamo::{AUDIT, DOWNLOADS, PACKAGES, TOKENS, UPLOADS, USERS, tables},
-    gateway::{Answer, GatewayEvent},
+    gateway::{ACCOUNT, Answer, GatewayEvent, SERVICE_API_ID},
     lambda::NoAnswer,
     s3::{BUCKET, Reply, S3},
     settings::Settings,
@@ -33,12 +33,15 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// The function's name among invocations.
 pub(super) const FUNCTION: &str = "packages";
+/// The name of the function that keeps records and bucket true to each other.
+pub(super) const SYNC: &str = "sync";
 pub(super) const MIB: usize = 1 << 20;
 
 /// The function, and the world it is in.
 pub(super) struct Shelf {
     pub(super) world: World,
     pub(super) registry: Registry,
+    state: Arc<Packages>,
     app: Router,
 }
 
@@ -97,12 +100,19 @@ impl Shelf {
         carol.groups.insert("research".parse().unwrap());
         let conventions = Conventions {
             auth: Some(Callers::cast().and(carol).auth()),
+            service: Some(ServiceApi {
+                id: SERVICE_API_ID.to_owned(),
+                account: ACCOUNT.to_owned(),
+                role: Role::User,
+            }),
             ..Conventions::default()
         };
-        let app = haulout_packages::app(Arc::new(state), conventions);
+        let state = Arc::new(state);
+        let app = haulout_packages::app(Arc::clone(&state), conventions);
         Self {
             world,
             registry,
+            state,
             app,
         }
     }
@@ -229,6 +239,20 @@ impl Shelf {
             }
             assert!(reports.len() < 100, "it does not end");
         }
+    }
+
+    /// Invokes the function `sync`, if it lives to answer.
+    pub(super) async fn try_reconcile(
+        &self,
+        event: &Value,
+    ) -> Result<Result<SyncReport, ReconcileError>, NoAnswer> {
+        let work = || self.state.reconcile(event.clone());
+        self.world.invoke(SYNC, work).await
+    }
+
+    /// The same, and it succeeds.
+    pub(super) async fn reconcile(&self, event: &Value) -> SyncReport {
+        self.try_reconcile(event).await.unwrap().unwrap()
     }
 
     pub(super) fn jump(&self, hours: u64) {

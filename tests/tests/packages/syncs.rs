@@ -242,3 +242,92 @@ async fn much_work_is_done_in_several_calls() {
         .await;
     assert_eq!(wrong.problem(400), "invalid_cursor");
 }
+
+#[tokio::test]
+async fn one_archive_that_s3_does_not_show_is_told_and_the_others_are_dealt_with() {
+    for name in ["HeadObject", "GetObject"] {
+        let shelf = Shelf::start().await;
+        for number in 0..3 {
+            let key = format!("packages/found/1.0.{number}/package.zip");
+            shelf.s3().put(&key, &archive(10));
+        }
+        shelf.sync().await;
+        let action = Action {
+            service: Service::S3,
+            name: name.to_owned(),
+        };
+        let refused = Trouble::Refused(Refusal::AccessDenied);
+        let fault = CallFault {
+            times: 1,
+            ..CallFault::new("packages", &action, refused)
+        };
+        shelf.world.faults.arm(fault);
+        let report = shelf.post(TOKEN, "/packages/sync", &json!({})).await.json();
+        let told = report["problems"].as_array().unwrap();
+        assert_eq!(told.len(), 1, "{name}: {report}");
+        assert_eq!(told[0]["what"], "found@1.0.0", "{name}");
+        let problem = told[0]["problem"].as_str().unwrap();
+        assert!(problem.contains("AccessDenied"), "{name}: {problem}");
+        assert_eq!(
+            (&report["verified"], &report["next_cursor"]),
+            (&json!(["found@1.0.1", "found@1.0.2"]), &Value::Null),
+            "{name}"
+        );
+        // The next one finds it well.
+        assert_eq!(all(&shelf.sync().await, "verified"), ["found@1.0.0"]);
+    }
+}
+
+#[tokio::test]
+async fn an_archive_without_a_record_that_s3_does_not_show_is_found_later() {
+    let shelf = Shelf::start().await;
+    for number in 0..2 {
+        let key = format!("packages/found/1.0.{number}/package.zip");
+        shelf.s3().put(&key, &archive(10));
+    }
+    let head = Action {
+        service: Service::S3,
+        name: "HeadObject".to_owned(),
+    };
+    let refused = Trouble::Refused(Refusal::AccessDenied);
+    let fault = CallFault {
+        times: 1,
+        ..CallFault::new("packages", &head, refused)
+    };
+    shelf.world.faults.arm(fault);
+    let report = shelf.post(TOKEN, "/packages/sync", &json!({})).await.json();
+    assert_eq!(
+        (&report["found"], &report["problems"][0]["what"]),
+        (
+            &json!(["found@1.0.1"]),
+            &json!("packages/found/1.0.0/package.zip")
+        )
+    );
+    assert_eq!(all(&shelf.sync().await, "found"), ["found@1.0.0"]);
+}
+
+#[tokio::test]
+async fn without_the_tables_nothing_can_be_told_and_it_ends() {
+    let shelf = Shelf::start().await;
+    for number in 0..3 {
+        let key = format!("packages/found/1.0.{number}/package.zip");
+        shelf.s3().put(&key, &archive(10));
+    }
+    shelf.sync().await;
+    for (service, name) in [
+        (Service::DynamoDb, "GetItem"),
+        (Service::DynamoDb, "Query"),
+        (Service::S3, "ListObjectsV2"),
+    ] {
+        let action = Action {
+            service,
+            name: name.to_owned(),
+        };
+        let refused = Trouble::Refused(Refusal::ServerError);
+        let fault = CallFault::new("packages", &action, refused);
+        shelf.world.faults.arm(fault);
+        let answer = shelf.post(TOKEN, "/packages/sync", &json!({})).await;
+        assert_eq!(answer.problem(503), "unavailable", "{name}");
+        shelf.world.faults.clear();
+    }
+}

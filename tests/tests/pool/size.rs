@@ -6,13 +6,18 @@ use axum::{Extension, body::Body};
 use haulout_api::Caller;
 use haulout_domain::{
     access::Role,
+    failure::MachineError,
     pool::{
         Danger, PoolReport,
         capacity::{Bounds, Counts},
+        failures::{Failures, MOST_FAILED},
     },
+    staging::Archive,
+    status::Status,
 };
 use haulout_tests::{gateway::GatewayEvent, world::POOL_GROUP};
 use http::Request;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -95,6 +100,20 @@ async fn only_an_administrator_changes_the_size() {
     assert_eq!(projects.world.store.pool_bounds().await.unwrap(), None);
 }
 
+fn failures(last_at: Timestamp) -> Failures {
+    Failures {
+        archive: Archive::Package("model@1.0.0".parse().unwrap()),
+        count: MOST_FAILED,
+        last_at,
+        last: MachineError {
+            code: "not_a_zip".to_owned(),
+            message: "it begins with 'x'".to_owned(),
+            hint: "Upload a zip archive.".to_owned(),
+            phase: Status::FetchingBlob,
+        },
+    }
+}
+
 #[tokio::test]
 async fn what_refresh_found_is_told_with_what_is_wrong() {
     let projects = Projects::start().await;
@@ -123,6 +142,7 @@ async fn what_refresh_found_is_told_with_what_is_wrong() {
         group_max: 100,
         dangers: Vec::new(),
         surplus_since: None,
+        failures: None,
     };
     let tell = async |report: &PoolReport| {
         projects.world.store.put_pool_report(report).await.unwrap();
@@ -150,6 +170,14 @@ async fn what_refresh_found_is_told_with_what_is_wrong() {
         json!(["az_rebalance", "max_instance_lifetime"])
     );
     assert!(view["note"].as_str().unwrap().contains("RepairGroup"));
+
+    report.dangers = Vec::new();
+    report.failures = Some(failures(now));
+    let view = tell(&report).await;
+    assert_eq!(view["dangers"], json!(["staging_fails"]));
+    let note = view["note"].as_str().unwrap();
+    assert!(note.contains("not_a_zip: it begins with 'x'"), "{note}");
+    assert!(!note.contains("RepairGroup"), "{note}");
 
     projects.world.jump(Duration::from_mins(6));
     let view = projects.get("/pool").await.json();

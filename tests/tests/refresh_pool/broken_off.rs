@@ -115,7 +115,7 @@ async fn refused_or_not_answered_at_any_call() {
 
 #[tokio::test]
 async fn killed_twice() {
-    for after_calls in [5, 12, 19] {
+    for after_calls in [5, 12, 17] {
         let world = Box::pin(busy()).await;
         world.faults.doom(InvocationFault {
             function: "refresh".to_owned(),

@@ -9,5 +9,6 @@ mod group;
 mod hearing;
 mod large;
 mod lease;
+mod packages;
 mod scaling;
 mod support;

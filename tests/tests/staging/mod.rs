@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod archive;
+pub(crate) mod archive;
 mod download;
 mod hostile;
 mod machine;

@@ -188,7 +188,10 @@ async fn closers_that_meet_others_try_again_and_then_say_so() {
 async fn a_machine_from_before_the_quota_is_counted_once() {
     let world = world().await;
     let machine = super::stored(&world).await;
-    assert!(!world.machine(&machine.id).await.counted);
+    // As it was when nobody counted.
+    let forget = |machine: &mut Machine| machine.counted = false;
+    world.store.update(&machine.id, forget).await.unwrap();
+    assert_eq!(in_use(&world), 0);
     let now = world.clock.now();
     assert!(world.store.adopt(&machine.id, now).await.unwrap());
     assert!(!world.store.adopt(&machine.id, now).await.unwrap());
@@ -196,4 +199,45 @@ async fn a_machine_from_before_the_quota_is_counted_once() {
     close(&world, &machine).await.unwrap();
     assert!(!world.store.adopt(&machine.id, now).await.unwrap());
     assert_eq!(in_use(&world), 0);
+}
+
+#[tokio::test]
+async fn machines_of_owners_without_a_quota_are_counted_as_well() {
+    for seed in 0..2 {
+        let world = World::start(Settings {
+            shuffle: Some(seed),
+            ..Settings::default()
+        })
+        .await;
+        // Some of them in the way of others, and some answers get lost.
+        let conflict = Trouble::Refused(Refusal::Code("TransactionCanceledException"));
+        for trouble in [conflict, Trouble::Lost] {
+            let fault = CallFault::new("", &dynamo("TransactWriteItems"), trouble);
+            world.faults.arm(CallFault {
+                skip: 5,
+                times: 2,
+                ..fault
+            });
+        }
+        let now = world.clock.now();
+        let new = async || {
+            let machine = machine(&world);
+            let created = world.store.create(&machine, None, None, now).await;
+            (machine, created.unwrap())
+        };
+        let answers = together((0..60).map(|_| world.invoke("test", new))).await;
+        let made: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+        assert!(made.iter().all(|(_, created)| *created == Created::New));
+        assert_eq!(in_use(&world), 60, "seed {seed}");
+        for (machine, _) in &made[..58] {
+            close(&world, machine).await.unwrap();
+        }
+        assert_eq!(in_use(&world), 2, "seed {seed}");
+        // A quota that is set now is right at once.
+        let full = Created::QuotaFull { limit: 2 };
+        assert_eq!(create(&world, 2, None).await.1, full);
+        close(&world, &made[58].0).await.unwrap();
+        assert_eq!(create(&world, 2, None).await.1, Created::New);
+        assert_eq!(create(&world, 2, None).await.1, full);
+    }
 }

@@ -3,7 +3,13 @@
 
 use haulout_aws::orders::Trouble;
 use haulout_domain::{
-    pool::capacity::{self, Bounds, Counts},
+    ids::InstanceId,
+    machine::Machine,
+    pool::{
+        PoolReport,
+        capacity::{self, Bounds, Counts},
+        failures::{Failures, end_of_staging},
+    },
     status::Status,
 };
 use jiff::Timestamp;
@@ -16,6 +22,8 @@ impl Round<'_> {
     pub(super) async fn act(&mut self) -> Result<Option<Timestamp>, PoolError> {
         let mut ends = Ends::default();
         let bounds = self.bounds().await?;
+        let last = self.refresh.store.pool_report().await?;
+        self.failures = self.failures_after(last.as_ref());
         let waiting = self.refresh.store.waiting(self.seen_at).await?;
         let waiting = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
         self.end_all(&mut ends, waiting, bounds).await;
@@ -23,9 +31,43 @@ impl Round<'_> {
             self.group.desired = self.group.desired.saturating_sub(ends.lowered);
             return Ok(None);
         }
-        let since = self.give_up(&mut ends, waiting, bounds).await?;
+        let since = last.and_then(|report| report.surplus_since);
+        let since = self.give_up(&mut ends, waiting, bounds, since).await;
         self.scale(&ends, waiting, bounds).await;
         Ok(since)
+    }
+
+    /// Machines that failed while they were staged, with none staged since.
+    fn failures_after(&self, last: Option<&PoolReport>) -> Option<Failures> {
+        let staging = self.pool.settings.staging.as_ref()?;
+        let before = last.and_then(|report| report.failures.clone());
+        Failures::after(before, &staging.archive, self.staged.values())
+    }
+
+    /// Staging fails on each machine: another one would fail, too.
+    pub(super) fn fails(&self) -> bool {
+        self.failures.as_ref().is_some_and(Failures::is_lasting)
+    }
+
+    /// This is one of those on which it fails. What a project gave back ends in any case.
+    pub(super) fn has_failed(&self, instance: &InstanceId) -> bool {
+        let failed = |machine: &Machine| {
+            machine.instance_id.as_ref() == Some(instance)
+                && matches!(end_of_staging(machine), Some((_, Some(_))))
+        };
+        self.fails() && self.staged.values().any(failed)
+    }
+
+    /// In a group that cannot grow, one that failed makes room for the next try: once, when it is time for one.
+    pub(super) fn tries_another(&mut self) -> bool {
+        let is_time = self
+            .failures
+            .as_ref()
+            .is_some_and(|it| it.most_new(self.seen_at) > 0);
+        let is_full = self.group.desired >= self.group.max;
+        let tries = is_time && is_full && !self.is_trying && self.counts().warming == 0;
+        self.is_trying |= tries;
+        tries
     }
 
     async fn bounds(&self) -> Result<Bounds, PoolError> {
@@ -47,7 +89,7 @@ impl Round<'_> {
         }
         let target = capacity::target(self.counts().claimed, waiting, bounds);
         for (instance, _) in in_turn(others, self.seen_at) {
-            let lowers_desired = self.is_draining || self.aims_at(ends) > target;
+            let lowers_desired = self.is_draining || self.fails() || self.aims_at(ends) > target;
             self.end(&instance, lowers_desired, ends).await;
         }
     }
@@ -63,9 +105,8 @@ impl Round<'_> {
         ends: &mut Ends,
         waiting: u32,
         bounds: Bounds,
-    ) -> Result<Option<Timestamp>, PoolError> {
-        let last = self.refresh.store.pool_report().await?;
-        let since = last.and_then(|report| report.surplus_since);
+        since: Option<Timestamp>,
+    ) -> Option<Timestamp> {
         let surplus = capacity::surplus(self.aims_at(ends), self.counts(), waiting, bounds);
         let (most, since) = capacity::give_up(surplus, since, self.seen_at);
         let most = usize::try_from(most).unwrap_or_default();
@@ -87,7 +128,7 @@ impl Round<'_> {
                 Err(error) => self.cannot(&machine, &Trouble::from(error)),
             }
         }
-        Ok(since)
+        since
     }
 
     /// Tells the group to aim at more.
@@ -98,6 +139,15 @@ impl Round<'_> {
         self.group.desired = aims_at;
         // What the ends left to the next pass will lower is added for as long.
         let wanted = raised.map(|target| target.saturating_add(ends.owed).min(self.group.max));
+        // Where staging fails on each machine, hardly any new one is launched.
+        let failures = self.failures.as_ref();
+        let new = failures.map_or(u32::MAX, |it| it.most_new(self.seen_at));
+        // Those that the group keeps at its minimum although they failed are no use, and no reason not to try one.
+        let most = claimed
+            .saturating_add(idle)
+            .saturating_add(ends.owed)
+            .saturating_add(new);
+        let wanted = wanted.map(|wanted| wanted.min(most));
         let Some(wanted) = wanted.filter(|wanted| *wanted > aims_at) else {
             return;
         };

@@ -82,11 +82,11 @@ impl Round<'_> {
         let mut ended = fleet.terminate(instance, lowers_desired).await;
         let is_at_minimum = matches!(ended, Ok(Ended::AtMinimum));
         if is_at_minimum {
-            if self.is_draining {
+            if self.is_draining || (self.has_failed(instance) && !self.tries_another()) {
                 // The group would launch another one in its place.
                 tracing::warn!(
                     instance_id = %instance,
-                    "the group is at its minimum and keeps the instance: lower the group's minimum to drain it"
+                    "the group is at its minimum and keeps the instance: lower the group's minimum to have it ended"
                 );
                 self.errand.done.put_off += 1;
                 return Outcome::Stays;

@@ -14,6 +14,7 @@ use haulout_domain::{
     pool::{
         Group, Lifecycle, Member,
         capacity::Counts,
+        failures::{Failures, end_of_staging},
         life::{PoolOrder, Sight},
     },
     status::{InstanceState, Status},
@@ -53,6 +54,12 @@ pub(super) struct Round<'a> {
     pub(super) statuses: HashMap<InstanceId, Status>,
     /// Idle machines, oldest first.
     pub(super) idle: BTreeMap<MachineId, InstanceId>,
+    /// Machines on which staging has ended, well or badly.
+    pub(super) staged: BTreeMap<MachineId, Machine>,
+    /// Failures of staging in a row.
+    pub(super) failures: Option<Failures>,
+    /// One that failed was given up for another one, in this round.
+    pub(super) is_trying: bool,
     /// To be ended in the group, and whether that lowers what it aims at.
     pub(super) to_end: BTreeMap<InstanceId, bool>,
     /// In use, and not protected from scale-in.
@@ -94,6 +101,9 @@ impl<'a> Round<'a> {
             instances: HashMap::new(),
             statuses: HashMap::new(),
             idle: BTreeMap::new(),
+            staged: BTreeMap::new(),
+            failures: None,
+            is_trying: false,
             to_end: BTreeMap::new(),
             unprotected: Vec::new(),
             asking: Vec::new(),
@@ -275,6 +285,9 @@ impl<'a> Round<'a> {
             && self.members.get(&instance).is_some_and(is_unprotected)
         {
             self.unprotected.push(instance.clone());
+        }
+        if machine.staging.is_some() && end_of_staging(&machine).is_some() {
+            self.staged.insert(machine.id.clone(), machine.clone());
         }
         match order {
             PoolOrder::Nothing => {}

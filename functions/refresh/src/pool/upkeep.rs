@@ -14,6 +14,14 @@ impl Round<'_> {
     ) -> Result<(), PoolError> {
         self.protect().await;
         let dangers = self.left_dangers().await;
+        if let Some(failures) = self.failures.as_ref().filter(|it| it.is_lasting()) {
+            tracing::warn!(
+                count = failures.count,
+                code = failures.last.code,
+                error = failures.last.message,
+                "what is staged fails on each machine of the pool: one is tried at a time"
+            );
+        }
         self.tell(&dangers);
         let report = PoolReport {
             at: self.refresh.clock.now(),
@@ -24,6 +32,7 @@ impl Round<'_> {
             group_max: self.group.max,
             dangers,
             surplus_since,
+            failures: self.failures.clone(),
         };
         self.errand.done.counts = report.counts;
         self.refresh.store.put_pool_report(&report).await?;

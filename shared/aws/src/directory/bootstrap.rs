@@ -13,7 +13,8 @@ use super::{
 const MARKER: &str = "#bootstrap";
 
 impl Directory {
-    /// Makes the first administrator, unless there was one before or somebody has the name. Whether it is this one.
+    /// Makes the first administrator, unless there was one before or somebody has the name or had it. Whether it is this
+    /// one.
     pub async fn bootstrap(&self, user: &User) -> Result<bool, DirectoryError> {
         let marker = Item::from([
             ("username".to_owned(), text(MARKER)),

@@ -6,12 +6,13 @@ use aws_sdk_dynamodb::{
     types::{ReturnValuesOnConditionCheckFailure::AllOld, TransactWriteItem},
 };
 use haulout_domain::identity::{User, Username};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
     Directory, DirectoryError, TRIES, number, text,
-    transaction::{Outcome, check, delete, put},
-    users::item,
+    transaction::{Outcome, check, put},
+    users::{item, read, remains},
 };
 use crate::error::AwsError;
 
@@ -50,8 +51,8 @@ impl Directory {
             error.as_service_error()
         {
             // What was written before its answer was lost is there now.
-            let stored = failed.item().cloned().map(serde_dynamo::from_item);
-            let is_ours = stored.transpose()?.as_ref() == Some(user);
+            let stored = failed.item().cloned().map_or(Ok(None), read)?;
+            let is_ours = stored.as_ref() == Some(user);
             return Ok(if is_ours {
                 Changed::Yes
             } else {
@@ -75,15 +76,17 @@ impl Directory {
         self.administer(admin, write, &user.username).await
     }
 
-    /// Deletes another user, on behalf of an administrator. It is no less deleted when that was done before.
+    /// Deletes another user but for the name, on behalf of an administrator. It is no less deleted when that was done
+    /// before.
     pub async fn delete_user(
         &self,
         user: &User,
         admin: &Username,
+        now: Timestamp,
     ) -> Result<Changed, DirectoryError> {
-        let condition = "attribute_not_exists(username) OR id = :id";
+        let condition = "attribute_not_exists(username) OR id = :id OR deleted_id = :id";
         let values = [(":id", text(user.id))];
-        let write = delete(&self.users, user.username.as_str(), condition, values)?;
+        let write = put(&self.users, remains(user, now), condition, values)?;
         self.administer(admin, write, &user.username).await
     }
 

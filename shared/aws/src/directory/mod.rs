@@ -21,7 +21,7 @@ pub use self::{
     attempts::Attempt,
     audit::AuditEntry,
     change::Changed,
-    users::{Made, Registration, UsersPage},
+    users::{Made, Names, Registration, UsersPage},
 };
 use crate::error::AwsError;
 

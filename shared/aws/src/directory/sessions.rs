@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use haulout_domain::identity::{Session, User, Username};
 use jiff::Timestamp;
 
-use super::{Directory, DirectoryError, Item, number, text};
+use super::{Directory, DirectoryError, Item, number, text, users::read};
 use crate::error::AwsError;
 
 impl Directory {
@@ -31,7 +31,8 @@ impl Directory {
         self.delete_token(jti).await
     }
 
-    /// The session of this token with its user as it is now. Nothing when it has ended, or when its user is gone.
+    /// The session of this token with its user as it is now. Nothing when it has ended, be it by a change of the password,
+    /// or when its user is gone.
     pub async fn session(
         &self,
         jti: &str,
@@ -56,7 +57,9 @@ impl Directory {
             return Ok(None);
         };
         let session: Session = serde_dynamo::from_item(session)?;
-        let user: User = serde_dynamo::from_item(user)?;
+        let Some(user) = read(user)? else {
+            return Ok(None);
+        };
         Ok(session.is_of(&user, now).then_some((session, user)))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     error::BuildError,
     operation::transact_write_items::TransactWriteItemsError as Refusal,
-    types::{AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem},
+    types::{AttributeValue, CancellationReason, ConditionCheck, Put, TransactWriteItem},
 };
 use aws_smithy_async::rt::sleep::AsyncSleep;
 use uuid::Uuid;
@@ -114,24 +114,6 @@ pub(super) fn put<const N: usize>(
     }
     let put = put.build().map_err(incomplete)?;
     Ok(TransactWriteItem::builder().put(put).build())
-}
-
-/// Deletes the user of this name under a condition on these values.
-pub(super) fn delete<const N: usize>(
-    table: &str,
-    username: &str,
-    condition: &str,
-    values: Values<N>,
-) -> Result<TransactWriteItem, DirectoryError> {
-    let mut delete = Delete::builder()
-        .table_name(table)
-        .key("username", text(username))
-        .condition_expression(condition);
-    for (name, value) in values {
-        delete = delete.expression_attribute_values(name, value);
-    }
-    let delete = delete.build().map_err(incomplete)?;
-    Ok(TransactWriteItem::builder().delete(delete).build())
 }
 
 /// Asks that a condition on these values hold for the user of this name.

@@ -1,4 +1,5 @@
-//! Users, read and made. The name is the key: two of one name cannot be.
+//! Users, read and made. The name is the key: two of one name cannot be. Of a user who was deleted the name stays, so that
+//! nobody who registers it has what was made under it.
 
 use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
@@ -15,10 +16,14 @@ use super::{
 };
 use crate::error::AwsError;
 
-/// The one key of the index over all users. The marker of the first administrator has none.
+/// The one key of the index over all users. The marker of the first administrator has none, nor have deleted users.
 const KIND: &str = "user";
-/// Nobody has the name.
+/// Nobody has the name, or had it.
 pub(super) const FREE: &str = "attribute_not_exists(username)";
+/// Nobody has the name.
+const FREE_NOW: &str = "attribute_not_exists(username) OR attribute_exists(deleted_at)";
+/// What an item has that is left of a user.
+const DELETED_AT: &str = "deleted_at";
 /// How long a registration's key is remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
@@ -31,12 +36,30 @@ pub struct Registration {
     pub fingerprint: String,
 }
 
+/// Which names a new user may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Those that nobody had before.
+    Unused,
+    /// Also those of deleted users: whoever gets one owns what is under it.
+    Free,
+}
+
+impl Names {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Unused => FREE,
+            Self::Free => FREE_NOW,
+        }
+    }
+}
+
 /// How making a user went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Made {
     /// The user is new.
     New,
-    /// Another one has the name.
+    /// Another one has the name, or had it.
     NameTaken,
     /// The same registration was made before.
     Before {
@@ -69,7 +92,7 @@ impl Directory {
     /// The user as it is now (a strongly consistent read).
     pub async fn user(&self, username: &Username) -> Result<Option<User>, DirectoryError> {
         let item = self.users_item(username.as_str()).await?;
-        Ok(item.map(serde_dynamo::from_item).transpose()?)
+        item.map_or(Ok(None), read)
     }
 
     /// Any item of the users' table.
@@ -86,27 +109,28 @@ impl Directory {
         Ok(answer.item)
     }
 
-    /// Writes a new user, unless somebody has the name. One that was written before its answer was lost is new still;
+    /// Writes a new user, if the name may be had. One that was written before its answer was lost is new still;
     /// with a registration, that holds for requests of the same one too, for a day.
     pub async fn create_user(
         &self,
         user: &User,
+        names: Names,
         registration: Option<&Registration>,
         now: Timestamp,
     ) -> Result<Made, DirectoryError> {
         match registration {
-            None => self.create_plain(user).await,
-            Some(registration) => self.create_once(user, registration, now).await,
+            None => self.create_plain(user, names).await,
+            Some(registration) => self.create_once(user, names, registration, now).await,
         }
     }
 
-    async fn create_plain(&self, user: &User) -> Result<Made, DirectoryError> {
+    async fn create_plain(&self, user: &User, names: Names) -> Result<Made, DirectoryError> {
         let answer = self
             .client
             .put_item()
             .table_name(&self.users)
             .set_item(Some(item(user)?))
-            .condition_expression(FREE)
+            .condition_expression(names.condition())
             .return_values_on_condition_check_failure(AllOld)
             .send()
             .await;
@@ -128,6 +152,7 @@ impl Directory {
     async fn create_once(
         &self,
         user: &User,
+        names: Names,
         registration: &Registration,
         now: Timestamp,
     ) -> Result<Made, DirectoryError> {
@@ -139,7 +164,7 @@ impl Directory {
         };
         let unused = "attribute_not_exists(id) OR purge_at <= :now";
         let items = [
-            put(&self.users, item(user)?, FREE, [])?,
+            put(&self.users, item(user)?, names.condition(), [])?,
             put(
                 &self.tokens,
                 serde_dynamo::to_item(&stored)?,
@@ -216,6 +241,23 @@ impl Directory {
             next,
         })
     }
+}
+
+/// The user in an item; nothing when the item only says that there was one.
+pub(super) fn read(item: Item) -> Result<Option<User>, DirectoryError> {
+    if item.contains_key(DELETED_AT) {
+        return Ok(None);
+    }
+    Ok(Some(serde_dynamo::from_item(item)?))
+}
+
+/// What stays of a user who is deleted.
+pub(super) fn remains(user: &User, now: Timestamp) -> Item {
+    Item::from([
+        ("username".to_owned(), text(user.username.as_str())),
+        ("deleted_id".to_owned(), text(user.id)),
+        (DELETED_AT.to_owned(), text(now.to_string())),
+    ])
 }
 
 /// A user as it is stored: its fields, and the constant key of the index.

@@ -5,9 +5,9 @@ use haulout_domain::package::{Package, PackageRef, Upload};
 
 use super::{
     Item, REFUSED, Registry, RegistryError, number,
-    rows::{KIND, Row, item},
+    rows::{KIND, Row, item, readable},
     text,
-    transaction::{Written, put},
+    transaction::{Outcome, put},
 };
 use crate::error::AwsError;
 
@@ -74,19 +74,19 @@ impl Registry {
         after.version = before.version + 1;
         let unchanged = "version = :version";
         let items = [
-            put(&self.tables.packages, item(package)?, NEW, None)?,
+            put(&self.tables.packages, item(package)?, NEW, [])?,
             put(
                 &self.tables.uploads,
                 item(&after)?,
                 unchanged,
-                Some((":version", number(before.version))),
+                [(":version", number(before.version))],
             )?,
         ];
         for tries in 1..=TRIES {
             match self.write_all(&items).await? {
-                Written::Yes => return Ok(Published::Done),
-                Written::Met => self.pause(tries).await,
-                Written::Refused(_) => {
+                Outcome::Done => return Ok(Published::Done),
+                Outcome::Met(_) => self.pause(tries).await,
+                Outcome::Refused(..) => {
                     let there = self.package(&package.reference()).await?;
                     return Ok(match there {
                         Some(there) if there.upload_id != package.upload_id => {
@@ -147,17 +147,13 @@ impl Registry {
             .await
             .map_err(|error| AwsError::new("Query", error))?;
         let items = answer.items.unwrap_or_default();
-        let packages: Result<Vec<Package>, _> =
-            items.into_iter().map(serde_dynamo::from_item).collect();
+        let packages = readable(items);
         let last = answer.last_evaluated_key.unwrap_or_default();
         let next = match last.get("name_version") {
             Some(AttributeValue::S(name_version)) => name_version.parse().ok(),
             _ => None,
         };
-        Ok(PackagePage {
-            packages: packages?,
-            next,
-        })
+        Ok(PackagePage { packages, next })
     }
 }
 

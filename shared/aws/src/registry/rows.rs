@@ -1,9 +1,6 @@
 //! Reading and changing one row of a table: read, change, write if nobody wrote in between.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_smithy_async::rt::sleep::AsyncSleep;
 use haulout_domain::package::{Package, PackageRef, Upload, UploadId};
 use jiff::SignedDuration;
 use serde::{Serialize, de::DeserializeOwned};
@@ -14,10 +11,6 @@ use crate::error::AwsError;
 
 /// How often a change is tried on a row that others change at the same time.
 const TRIES: u32 = 8;
-/// The first pause after meeting another write; each is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 /// The attribute that tells a write from another one of the same content.
 const WRITE: &str = "write_id";
 /// For how long the row of an upload is kept after its time: what its object is can be told by it.
@@ -26,6 +19,18 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub(super) const OPEN: &str = "1";
 /// The one value of the index over all packages.
 pub(super) const KIND: &str = "package";
+
+/// The rows of a page. One that cannot be read is told, and does not keep anybody from the others.
+pub(super) fn readable<R: Row>(items: Vec<Item>) -> Vec<R> {
+    let mut rows = Vec::with_capacity(items.len());
+    for item in items {
+        match serde_dynamo::from_item(item) {
+            Ok(row) => rows.push(row),
+            Err(error) => tracing::error!(%error, "a row of the registry cannot be read"),
+        }
+    }
+    rows
+}
 
 /// What a table holds.
 pub(super) trait Row: Serialize + DeserializeOwned + Clone + PartialEq {
@@ -194,15 +199,5 @@ impl Registry {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Waits before another try, longer each time; two that met seldom meet again.
-    pub(super) async fn pause(&self, tries: u32) {
-        let doubled = FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16));
-        let [.., random] = Uuid::now_v7().into_bytes();
-        let share = 0.5 + f64::from(random) / 512.0;
-        self.sleep
-            .sleep(doubled.min(LONGEST_PAUSE).mul_f64(share))
-            .await;
     }
 }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Item, Registry, RegistryError, number,
-    rows::{OPEN, Row, item},
+    rows::{OPEN, Row, item, readable},
     text,
-    transaction::{Written, put},
+    transaction::{Outcome, put},
 };
 use crate::error::AwsError;
 
@@ -120,7 +120,7 @@ impl Registry {
             &self.tables.uploads,
             item(upload)?,
             "attribute_not_exists(id)",
-            None,
+            [],
         )?];
         if let Some(key) = key {
             let stored = StoredKey {
@@ -134,17 +134,17 @@ impl Registry {
                 &self.tables.uploads,
                 serde_dynamo::to_item(stored)?,
                 "attribute_not_exists(id) OR purge_at <= :now",
-                Some((":now", number(now.as_second()))),
+                [(":now", number(now.as_second()))],
             )?);
         }
         for tries in 1..=TRIES {
             match self.write_all(&items).await? {
-                Written::Yes => return Ok(Began::New),
+                Outcome::Done => return Ok(Began::New),
                 // Ids are unique: the record in the way is this one, its answer was lost.
-                Written::Refused(conditions) if conditions.first() == Some(&true) => {
+                Outcome::Refused(conditions, _) if conditions.first() == Some(&true) => {
                     return Ok(Began::New);
                 }
-                Written::Refused(_) => {
+                Outcome::Refused(..) => {
                     let before = match key {
                         Some(key) => self.stored_key(&key.scope, now).await?,
                         None => None,
@@ -156,7 +156,7 @@ impl Registry {
                         _ => self.pause(tries).await,
                     }
                 }
-                Written::Met => self.pause(tries).await,
+                Outcome::Met(_) => self.pause(tries).await,
             }
         }
         Err(RegistryError::Conflict(upload.id.to_string()))
@@ -199,8 +199,7 @@ impl Registry {
             .await
             .map_err(|error| AwsError::new("Query", error))?;
         let items = answer.items.unwrap_or_default();
-        let uploads: Result<_, _> = items.into_iter().map(serde_dynamo::from_item).collect();
-        Ok(uploads?)
+        Ok(readable(items))
     }
 }
 

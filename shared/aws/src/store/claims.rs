@@ -108,7 +108,7 @@ impl Store {
             let mut record = item(after)?;
             record.insert(WRITE.to_owned(), text(&write));
             let version = [(":version", number(before.version))];
-            put(&self.machines, record, UNCHANGED, version)
+            Ok::<_, StoreError>(put(&self.machines, record, UNCHANGED, version)?)
         };
         let parts = [
             replaced(from, &mut left)?,
@@ -217,7 +217,7 @@ impl Store {
             (_, Some(row)) => {
                 let condition = "attribute_not_exists(machine_id) OR machine_id = :machine";
                 let row = serde_dynamo::to_item(&row)?;
-                put(&self.projects, row, condition, machine).map(Some)
+                Ok(Some(put(&self.projects, row, condition, machine)?))
             }
             (Some(row), None) => {
                 let [(name, value)] = machine;

@@ -11,13 +11,13 @@ use super::{
     quota::Place,
     transaction::{Outcome, put},
 };
-use crate::error::AwsError;
 
 /// How long an idempotency key is remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
-/// How often a transaction that met another one is tried; the pauses between are 2.3 s at most.
-const TRIES: u32 = 10;
+/// How often a transaction that met another one is tried; the pauses between are 3.8 s at most. Those of one owner meet at
+/// the owner's counter.
+const TRIES: u32 = 14;
 
 /// There is no such record.
 pub(super) const NEW: &str = "attribute_not_exists(id)";
@@ -67,7 +67,7 @@ struct StoredKey {
 impl StoredKey {
     fn new(key: &Idempotency, machine: &Machine, now: Timestamp) -> Self {
         Self {
-            pk: format!("idempotency#{}", key.scope),
+            pk: pk(&key.scope),
             fingerprint: key.fingerprint.clone(),
             machine: machine.id.clone(),
             answer: key.answer.clone(),
@@ -79,7 +79,14 @@ impl StoredKey {
     fn compare(self, wanted: &Self) -> Created {
         if self.machine == wanted.machine {
             Created::New
-        } else if self.fingerprint == wanted.fingerprint {
+        } else {
+            self.answers(&wanted.fingerprint)
+        }
+    }
+
+    /// What it says of another request, with a body of this fingerprint.
+    fn answers(self, fingerprint: &str) -> Created {
+        if self.fingerprint == fingerprint {
             Created::Before {
                 machine: self.machine,
                 answer: self.answer,
@@ -90,10 +97,25 @@ impl StoredKey {
     }
 }
 
+fn pk(scope: &str) -> String {
+    format!("idempotency#{scope}")
+}
+
 impl Store {
-    /// Writes the record of a new machine. With a quota, it takes one of so many places of its owner's, and the
-    /// record says so (`counted`); without, it is not counted. A repeated request is answered as before, also when
-    /// no place is left.
+    /// What was answered to a request with this idempotency key before, if one came. Whoever finds nothing may still be
+    /// told by [`Self::create`] that one came meanwhile.
+    pub async fn answered(
+        &self,
+        scope: &str,
+        fingerprint: &str,
+        now: Timestamp,
+    ) -> Result<Option<Created>, StoreError> {
+        let key = self.stored_key(&pk(scope), now).await?;
+        Ok(key.map(|key| key.answers(fingerprint)))
+    }
+
+    /// Writes the record of a new machine, which takes a place of its owner's, one of so many with a quota; the record
+    /// says so (`counted`). A repeated request is answered as before, also when no place is left.
     pub async fn create(
         &self,
         machine: &Machine,
@@ -102,30 +124,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Created, StoreError> {
         let mut machine = machine.clone();
-        machine.counted = quota.is_some();
-        if idempotency.is_none() && quota.is_none() {
-            return self.create_plain(&machine).await;
-        }
+        machine.counted = true;
         let key = idempotency.map(|key| StoredKey::new(key, &machine, now));
         self.create_together(&machine, key.as_ref(), quota, now)
             .await
-    }
-
-    async fn create_plain(&self, machine: &Machine) -> Result<Created, StoreError> {
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.machines)
-            .set_item(Some(item(machine)?))
-            .condition_expression(NEW)
-            .send()
-            .await;
-        match answer.map_err(|error| AwsError::new("PutItem", error)) {
-            Ok(_) => Ok(Created::New),
-            // Ids are unique: the record in the way is this one, its answer was lost.
-            Err(error) if error.is("ConditionalCheckFailedException") => Ok(Created::New),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// The record, the key and the place in the quota: all or none.
@@ -147,9 +149,7 @@ impl Store {
                 values,
             )?);
         }
-        if let Some(limit) = quota {
-            items.push(self.change_places(&machine.owner, Place::TakeBelow(limit))?);
-        }
+        items.push(self.change_places(&machine.owner, Place::within(quota))?);
         // The machine's UUID: a repetition after a lost answer is answered as the first one.
         let token = &machine.id.as_str()[2..];
         let mut tries = 1;
@@ -191,10 +191,14 @@ impl Store {
         let Some(key) = key else {
             return Ok(None);
         };
-        let before = self.control_item(&key.pk).await?;
-        let before: Option<StoredKey> = before.map(serde_dynamo::from_item).transpose()?;
-        Ok(before
-            .filter(|before| before.expires_at > now.as_second())
-            .map(|before| before.compare(key)))
+        let before = self.stored_key(&key.pk, now).await?;
+        Ok(before.map(|before| before.compare(key)))
+    }
+
+    /// A key that is there and still remembered.
+    async fn stored_key(&self, pk: &str, now: Timestamp) -> Result<Option<StoredKey>, StoreError> {
+        let stored = self.control_item(pk).await?;
+        let stored: Option<StoredKey> = stored.map(serde_dynamo::from_item).transpose()?;
+        Ok(stored.filter(|key| key.expires_at > now.as_second()))
     }
 }

@@ -14,6 +14,7 @@ mod machines;
 mod pool;
 mod quota;
 mod sightings;
+mod sync;
 mod tickets;
 mod transaction;
 

@@ -99,8 +99,8 @@ impl Store {
         for together in found.chunks(TOGETHER) {
             let puts = together
                 .iter()
-                .map(|machine| put(&self.machines, item(machine)?, NEW, []))
-                .collect::<Result<Vec<_>, _>>()?;
+                .map(|machine| Ok(put(&self.machines, item(machine)?, NEW, [])?))
+                .collect::<Result<Vec<_>, StoreError>>()?;
             let token = Uuid::now_v7().to_string();
             match self.write_all(&puts, &token).await? {
                 Outcome::Done => new += u32::try_from(together.len()).unwrap_or(u32::MAX),

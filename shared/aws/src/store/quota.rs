@@ -1,5 +1,6 @@
 //! How many machines an owner has: a counter in `control` that is written together with the records, so that it
-//! is exact at any time and under any number of requests.
+//! is exact at any time and under any number of requests. It counts whether there is a quota or not: one that is set later
+//! is right at once.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use haulout_domain::{ids::MachineId, machine::Machine};
@@ -20,6 +21,11 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// One for a new machine.
+    pub(super) fn within(quota: Option<u32>) -> Self {
+        quota.map_or(Self::Take, Self::TakeBelow)
+    }
+
     /// What a change of a record does to the counter.
     pub(super) fn of(before: &Machine, after: &Machine) -> Option<Self> {
         match (before.counted, after.counted) {
@@ -64,8 +70,8 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Counts an open machine that is not counted, whatever its owner's limit: one that was made when there was no
-    /// quota. Whether it was that.
+    /// Counts an open machine that is not counted, whatever its owner's limit: one that was made when machines without
+    /// a quota were not. Whether it was that.
     pub async fn adopt(&self, id: &MachineId, now: Timestamp) -> Result<bool, StoreError> {
         let adopted = self
             .update(id, |machine| {

@@ -1,33 +1,10 @@
-//! Writes of several items at once: all or none.
+//! Writes of several items of the store at once: all or none.
 
-use std::time::Duration;
+use aws_sdk_dynamodb::types::TransactWriteItem;
 
-use aws_sdk_dynamodb::{
-    operation::transact_write_items::TransactWriteItemsError as Refusal,
-    types::{AttributeValue, CancellationReason, Put, TransactWriteItem},
-};
-use aws_smithy_async::rt::sleep::AsyncSleep;
-use uuid::Uuid;
-
-use super::{Store, StoreError, machines::Item};
-use crate::error::AwsError;
-
-/// The first pause after meeting another write; each is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-
-/// How a transaction ended.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// All is written.
-    Done,
-    /// Nothing is written: the conditions of these items do not hold.
-    Refused(Vec<bool>, AwsError),
-    /// Other writes of the same items were under way.
-    Met(AwsError),
-}
+use super::{Store, StoreError};
+use crate::transaction;
+pub(super) use crate::transaction::{Outcome, put};
 
 impl Store {
     /// Writes all items or none. The token (a UUID) makes a repetition after a lost answer one and the same
@@ -37,79 +14,11 @@ impl Store {
         items: &[TransactWriteItem],
         token: &str,
     ) -> Result<Outcome, StoreError> {
-        let answer = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(items.to_vec()))
-            .client_request_token(token)
-            .send()
-            .await;
-        let Err(error) = answer else {
-            return Ok(Outcome::Done);
-        };
-        let reasons = match error.as_service_error() {
-            Some(Refusal::TransactionCanceledException(cancelled)) => {
-                Some(cancelled.cancellation_reasons().to_vec())
-            }
-            // The same transaction, sent before, is still under way.
-            Some(Refusal::TransactionInProgressException(_)) => Some(Vec::new()),
-            _ => None,
-        };
-        let error = AwsError::new("TransactWriteItems", error);
-        match reasons {
-            None => Err(error.into()),
-            Some(reasons) => Ok(read(&reasons, error)),
-        }
+        Ok(transaction::write_all(&self.client, items, token).await?)
     }
 
-    /// Waits before another try, longer each time; two that met seldom meet again.
+    /// Waits before another try, longer each time.
     pub(super) async fn pause(&self, tries: u32) {
-        let doubled = FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16));
-        let [.., random] = Uuid::now_v7().into_bytes();
-        let share = 0.5 + f64::from(random) / 512.0;
-        self.sleep
-            .sleep(doubled.min(LONGEST_PAUSE).mul_f64(share))
-            .await;
+        transaction::pause(&self.sleep, tries).await;
     }
-}
-
-/// Reads why a transaction was cancelled. Only when nothing else was in the way is it certain which conditions hold.
-fn read(reasons: &[CancellationReason], error: AwsError) -> Outcome {
-    const FAILED: &str = "ConditionalCheckFailed";
-    let passes = |code: &str| {
-        matches!(
-            code,
-            "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
-        )
-    };
-    let codes: Vec<&str> = reasons
-        .iter()
-        .map(|reason| reason.code().unwrap_or_default())
-        .collect();
-    if codes.contains(&FAILED) && !codes.iter().any(|code| passes(code)) {
-        let failed = codes.iter().map(|code| *code == FAILED).collect();
-        Outcome::Refused(failed, error)
-    } else {
-        Outcome::Met(error)
-    }
-}
-
-/// The part of a transaction that writes an item under a condition on these values.
-pub(super) fn put(
-    table: &str,
-    item: Item,
-    condition: &str,
-    values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
-) -> Result<TransactWriteItem, StoreError> {
-    let mut put = Put::builder()
-        .table_name(table)
-        .set_item(Some(item))
-        .condition_expression(condition);
-    for (name, value) in values {
-        put = put.expression_attribute_values(name, value);
-    }
-    let put = put
-        .build()
-        .map_err(|_| AwsError::incomplete("TransactWriteItems", "a required field"))?;
-    Ok(TransactWriteItem::builder().put(put).build())
 }

@@ -1,6 +1,7 @@
 //! Who may call: users with their passwords' hashes, roles and groups ([`user`]), how often a password may be guessed
-//! ([`throttle`]), and what a token says and how long it holds ([`token`]).
+//! ([`throttle`]), what a token says and how long it holds ([`token`]), and how services are called ([`service`]).
 
+pub mod service;
 pub mod throttle;
 pub mod token;
 pub mod user;
@@ -8,6 +9,7 @@ pub mod user;
 mod user_tests;
 
 pub use self::{
+    service::ServiceName,
     throttle::Attempts,
     token::{Claims, Session, TOKEN_LIFETIME},
     user::{

@@ -33,6 +33,9 @@ pub struct Session {
     pub username: Username,
     /// The user of that name then. Another one of the same name, made later, is not meant.
     pub user_id: Uuid,
+    /// How often the user's password had been changed then.
+    #[serde(default)]
+    pub era: u64,
     /// Until when, to the second.
     pub expires_at: Timestamp,
 }
@@ -45,6 +48,7 @@ impl Session {
             jti: Uuid::now_v7().to_string(),
             username: user.username.clone(),
             user_id: user.id,
+            era: user.era,
             // A token's time is whole seconds: what is said of it and what holds are the same.
             expires_at: Timestamp::from_second(ends).unwrap_or(Timestamp::MAX),
         }
@@ -64,7 +68,11 @@ impl Session {
 
     /// The session is this user's, and goes on.
     pub fn is_of(&self, user: &User, now: Timestamp) -> bool {
-        self.username == user.username && self.user_id == user.id && now < self.expires_at
+        let is_kept = user.kept_session.as_ref() == Some(&self.jti);
+        self.username == user.username
+            && self.user_id == user.id
+            && (self.era == user.era || is_kept)
+            && now < self.expires_at
     }
 }
 
@@ -73,7 +81,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::identity::user::test_user;
+    use crate::identity::user::{UserChange, test_user};
 
     fn now() -> Timestamp {
         "2026-11-21T12:00:00.75Z".parse().unwrap()
@@ -102,6 +110,49 @@ mod tests {
         assert!(session.is_of(&ann, end - SignedDuration::from_millis(1)));
         assert!(!session.is_of(&ann, end));
         assert!(!session.is_of(&test_user("bob"), now()));
+    }
+
+    #[test]
+    fn another_password_ends_the_sessions_before_it_but_the_one_it_was_chosen_in() {
+        let ann = test_user("ann");
+        let [own, other] = [Session::new(&ann, now()), Session::new(&ann, now())];
+        let hash = || "$argon2id$other".to_owned();
+        let chosen = ann.with_password(hash(), &own.jti, now());
+        assert!(own.is_of(&chosen, now()) && !other.is_of(&chosen, now()));
+        assert!(!own.is_of(&chosen, own.expires_at));
+        let later = Session::new(&chosen, now());
+        assert!(later.is_of(&chosen, now()));
+        // Given by somebody else, it ends them all.
+        let change = UserChange {
+            password_hash: Some(hash()),
+            ..UserChange::default()
+        };
+        let given = chosen.changed(change, now()).unwrap();
+        assert!(
+            ![&own, &other, &later]
+                .iter()
+                .any(|it| it.is_of(&given, now()))
+        );
+        // The same password under another hash ends none.
+        let last = Session::new(&given, now());
+        assert!(last.is_of(&given.rehashed(hash(), now()), now()));
+    }
+
+    #[test]
+    fn what_was_stored_before_passwords_were_numbered_goes_on() {
+        let ann = test_user("ann");
+        let session = Session::new(&ann, now());
+        let stored = |value: serde_json::Result<serde_json::Value>| {
+            let mut value = value.unwrap();
+            assert!(value.as_object_mut().unwrap().remove("era").is_some());
+            value
+        };
+        let user: User = serde_json::from_value(stored(serde_json::to_value(&ann))).unwrap();
+        let session: Session =
+            serde_json::from_value(stored(serde_json::to_value(&session))).unwrap();
+        assert!(session.is_of(&user, now()));
+        let changed = user.with_password("$argon2id$other".to_owned(), "another", now());
+        assert!(!session.is_of(&changed, now()));
     }
 
     #[test]

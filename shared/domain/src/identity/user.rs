@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt, ops::RangeInclusive, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::access::Role;
@@ -30,8 +31,9 @@ pub enum IdentityError {
 }
 
 /// A user's name, in lower case: `Ann` and `ann` are the same user.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", max_length = 64)]
 pub struct Username(String);
 
 impl FromStr for Username {
@@ -54,8 +56,9 @@ impl FromStr for Username {
 }
 
 /// The name of a group of users. Case counts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^[A-Za-z0-9._-]+$", max_length = 64)]
 pub struct GroupName(String);
 
 impl FromStr for GroupName {
@@ -134,6 +137,12 @@ pub struct User {
     /// How many machines the user may have; without one the deployment's limit holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<u32>,
+    /// Counts the changes of the password. Sessions that began before the last one are over.
+    #[serde(default)]
+    pub era: u64,
+    /// But for this one, in which the present password was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_session: Option<String>,
     /// When the user was made.
     pub created_at: Timestamp,
     /// When the user was changed last.
@@ -157,7 +166,7 @@ impl fmt::Debug for User {
 }
 
 /// What is to be different about a user. What is `None` stays.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct UserChange {
     /// The roles.
     pub roles: Option<BTreeSet<Role>>,
@@ -165,6 +174,20 @@ pub struct UserChange {
     pub groups: Option<BTreeSet<GroupName>>,
     /// The quota; `Some(None)` for none of the user's own.
     pub quota: Option<Option<u32>>,
+    /// The hash of another password. All sessions end.
+    pub password_hash: Option<String>,
+}
+
+/// Says nothing of the password, but that it changes.
+impl fmt::Debug for UserChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserChange")
+            .field("roles", &self.roles)
+            .field("groups", &self.groups)
+            .field("quota", &self.quota)
+            .field("password", &self.password_hash.is_some())
+            .finish()
+    }
 }
 
 impl User {
@@ -184,6 +207,8 @@ impl User {
             roles,
             groups,
             quota,
+            era: 0,
+            kept_session: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -201,6 +226,9 @@ impl User {
         user.roles = change.roles.unwrap_or(user.roles);
         user.groups = change.groups.unwrap_or(user.groups);
         user.quota = change.quota.unwrap_or(user.quota);
+        if let Some(hash) = change.password_hash {
+            user.choose(hash, None);
+        }
         (user != *self).then(|| user.written(now))
     }
 
@@ -210,6 +238,20 @@ impl User {
         let mut user = self.clone();
         user.password_hash = password_hash;
         user.written(now)
+    }
+
+    /// The user with another password. All sessions end but this one.
+    #[must_use]
+    pub fn with_password(&self, password_hash: String, session: &str, now: Timestamp) -> Self {
+        let mut user = self.clone();
+        user.choose(password_hash, Some(session.to_owned()));
+        user.written(now)
+    }
+
+    fn choose(&mut self, password_hash: String, kept_session: Option<String>) {
+        self.password_hash = password_hash;
+        self.era += 1;
+        self.kept_session = kept_session;
     }
 
     fn written(mut self, now: Timestamp) -> Self {

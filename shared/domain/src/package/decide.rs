@@ -53,18 +53,8 @@ impl Decision {
 /// Whether this user gets this package. Its groups bind everybody but the owner, administrators too: who administers
 /// packages need not read them. Its rule binds everybody.
 pub fn decide(package: &Package, user: &Requester<'_>, rule: &RuleOutcome) -> Decision {
-    match package.state {
-        PackageState::Ready => {}
-        PackageState::Missing => {
-            return Decision::no(
-                "the package's archive is not in the bucket any more: upload it again under another version",
-            );
-        }
-        PackageState::Unverified => {
-            return Decision::no(
-                "the package's archive was not inspected yet: an administrator can start that with POST /packages/sync",
-            );
-        }
+    if let Err(why) = of_state(package.state) {
+        return Decision::no(why);
     }
     let admitted = match admit(package, user) {
         Ok(admitted) => admitted,
@@ -78,6 +68,19 @@ pub fn decide(package: &Package, user: &Requester<'_>, rule: &RuleOutcome) -> De
         }
         RuleOutcome::Passed => Decision::yes(format!("{admitted}, and its rule passed")),
         RuleOutcome::None => Decision::yes(admitted),
+    }
+}
+
+/// Whether a package in this state can be had by anybody; why not, and what to do about it.
+pub(super) const fn of_state(state: PackageState) -> Result<(), &'static str> {
+    match state {
+        PackageState::Ready => Ok(()),
+        PackageState::Missing => Err(
+            "the package's archive is not in the bucket any more: upload it again under another version",
+        ),
+        PackageState::Unverified => Err(
+            "the package's archive was not inspected yet: an administrator can start that with POST /packages/sync",
+        ),
     }
 }
 

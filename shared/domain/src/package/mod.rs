@@ -1,6 +1,7 @@
 //! Packages: archives kept in the registry under a name and a version. What they may be called ([`name`], [`version`],
 //! [`object`]), how they are uploaded ([`upload`], [`part`]), what an archive holds ([`archive`]), what is kept of one
-//! ([`record`]), and who gets it ([`mod@decide`], and behind the feature `rules`: `rule` and `judge`).
+//! ([`record`]), who gets it ([`mod@decide`], and behind the feature `rules`: `rule` and `judge`), and what machines stage
+//! ([`stage`]).
 
 mod announce;
 pub mod archive;
@@ -13,6 +14,7 @@ pub mod part;
 pub mod record;
 #[cfg(feature = "rules")]
 pub mod rule;
+pub mod stage;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -26,6 +28,7 @@ pub use self::{
     object::{ObjectKey, UploadId},
     part::{ETag, Part},
     record::{ObjectFacts, Package, PackageState},
+    stage::{PoolRefusal, Unfit, admit_to_pool},
     upload::{NewUpload, Upload, UploadStatus},
     version::PackageVersion,
 };

@@ -3,11 +3,13 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     text::{clip, text_form},
     version::{PackageVersion, VersionError},
 };
+use crate::schema::text_schema;
 
 /// Why a text is no package name. Fit for a caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +19,9 @@ use super::{
 pub struct NameError(String);
 
 /// A package's name: 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-', beginning with a letter or digit, without "..".
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^[A-Za-z0-9](\.?[A-Za-z0-9_-])*\.?$", max_length = 64)]
 pub struct PackageName(String);
 
 impl PackageName {
@@ -73,6 +76,11 @@ pub struct PackageRef {
     /// Which one of it.
     pub version: PackageVersion,
 }
+
+text_schema!(
+    PackageRef,
+    r"^[A-Za-z0-9](\.?[A-Za-z0-9_-])*\.?@(v?(0|[1-9][0-9]{0,17})(\.(0|[1-9][0-9]{0,17}))?|v?(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)$"
+);
 
 impl PackageRef {
     /// This version of that package.

@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::text::{clip, text_form};
 
@@ -53,8 +54,9 @@ pub fn part_size(size_bytes: Option<u64>) -> Result<u64, SizeError> {
 pub struct ETagError(String);
 
 /// What S3 answered to the upload of a part, without the quotation marks that it comes in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r#"^("[A-Za-z0-9_+/=-]{1,128}"|[A-Za-z0-9_+/=-]{1,128})$"#)]
 pub struct ETag(String);
 
 impl ETag {
@@ -84,10 +86,12 @@ impl FromStr for ETag {
 text_form!(ETag, ETagError);
 
 /// A part that was uploaded, named as S3's own CompleteMultipartUpload names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Part {
     /// Its place, from 1 on.
     #[serde(rename = "PartNumber")]
+    #[schema(minimum = 1, maximum = 10_000)]
     pub number: u32,
     /// What S3 answered to it.
     #[serde(rename = "ETag")]

@@ -73,6 +73,19 @@ pub enum Mismatch {
     },
 }
 
+/// What somebody says of an archive that is in the bucket. What is not said stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// What it is, in a few words.
+    pub description: Option<String>,
+    /// Whether it is only for the owner and the groups.
+    pub is_sensitive: Option<bool>,
+    /// Whose members get it.
+    pub allowed_groups: Option<BTreeSet<GroupName>>,
+    /// A condition on who gets it.
+    pub rule: Option<String>,
+}
+
 /// A package's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
@@ -106,6 +119,9 @@ pub struct Package {
     /// A condition on who gets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// It was found in the bucket, and nobody has said yet what it is and who may have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_undescribed: bool,
     /// Who brought it.
     pub owner: String,
     /// Where it stands.
@@ -163,12 +179,51 @@ impl Package {
             is_sensitive: false,
             allowed_groups: BTreeSet::new(),
             rule: None,
+            is_undescribed: false,
             owner,
             state: PackageState::Unverified,
             has_script: false,
             entries: 0,
             unpacked_bytes: 0,
             created_at: now,
+        }
+    }
+
+    /// The same, found by nobody who could say who may have it: its owner alone, until somebody says so.
+    #[must_use]
+    pub fn undescribed(mut self) -> Self {
+        self.is_sensitive = true;
+        self.is_undescribed = true;
+        self
+    }
+
+    /// What somebody says of a package that was found. Whoever says who may have it owns it from then on, and it takes no
+    /// other word; any other package takes none at all. Whether anything changed, the answer says.
+    pub fn describe(&mut self, said: &Said, who: &str) -> bool {
+        if !self.is_undescribed {
+            return false;
+        }
+        let before = self.clone();
+        self.take(said);
+        if said.is_sensitive.is_some() || said.allowed_groups.is_some() {
+            who.clone_into(&mut self.owner);
+            self.is_undescribed = false;
+        }
+        *self != before
+    }
+
+    fn take(&mut self, said: &Said) {
+        let Said {
+            description,
+            is_sensitive,
+            allowed_groups,
+            rule,
+        } = said.clone();
+        self.description = description.or(self.description.take());
+        self.is_sensitive = is_sensitive.unwrap_or(self.is_sensitive);
+        self.rule = rule.or(self.rule.take());
+        if let Some(groups) = allowed_groups {
+            self.allowed_groups = groups;
         }
     }
 

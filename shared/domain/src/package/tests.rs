@@ -4,6 +4,7 @@ mod decisions;
 mod names;
 mod parts;
 mod records;
+mod stages;
 mod uploads;
 
 use std::collections::BTreeSet;

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::text::{clip, text_form};
 
@@ -15,8 +16,9 @@ pub struct VersionError(String);
 
 /// A version of a package, kept as it was written: a semantic version, or one to three numbers, with or without a `v`
 /// before it. `v1.0.0` and `1.0.0` are two versions.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^(v?(0|[1-9][0-9]{0,17})(\.(0|[1-9][0-9]{0,17}))?|v?(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})\.(0|[1-9][0-9]{0,17})(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?)$", max_length = 64)]
 pub struct PackageVersion(String);
 
 impl PackageVersion {

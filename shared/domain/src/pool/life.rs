@@ -67,9 +67,9 @@ impl Machine {
             deadlines,
             wait_for_status_checks: false,
             ttl_minutes: None,
-            counted: false,
         };
         let mut machine = Self::new(id, request, now);
+        machine.counted = false;
         machine.name = format!("{group}-{}", facts.id);
         machine.source = Source::Pool;
         machine.pool = Some(Membership {

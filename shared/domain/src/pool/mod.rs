@@ -1,9 +1,10 @@
 //! The pool: idle machines of an Auto Scaling group, kept warm and handed to projects. Every decision about it is
-//! here: how many machines it should have ([`capacity`]), what a machine's life in it is ([`life`]), and whose a
-//! machine is ([`claim`]).
+//! here: how many machines it should have ([`capacity`]), what a machine's life in it is ([`life`]), whose a machine is
+//! ([`claim`]), and what is done when all fail ([`failures`]).
 
 pub mod capacity;
 pub mod claim;
+pub mod failures;
 pub mod life;
 mod project;
 #[cfg(test)]
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::project::{ProjectId, ProjectIdError, RESERVED};
-use self::{capacity::Bounds, claim::Claim};
+use self::{capacity::Bounds, claim::Claim, failures::Failures};
 use crate::{ids::InstanceId, staging::StagingSpec};
 
 /// Idle machines the pool keeps unless it is told otherwise.
@@ -106,7 +107,7 @@ pub const AZ_REBALANCE: &str = "AZRebalance";
 /// The process that ends instances the group holds for unhealthy.
 pub const REPLACE_UNHEALTHY: &str = "ReplaceUnhealthy";
 
-/// A setting of the group by which it would end machines that are in use.
+/// What somebody should mend: a setting of the group by which it would end machines that are in use, or what is staged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Danger {
@@ -118,6 +119,8 @@ pub enum Danger {
     ReplaceUnhealthy,
     /// Instances have a maximum lifetime.
     MaxInstanceLifetime,
+    /// What is staged fails on each machine.
+    StagingFails,
 }
 
 impl Group {
@@ -153,10 +156,13 @@ pub struct PoolReport {
     pub group_min: u32,
     /// The group's own bounds.
     pub group_max: u32,
-    /// Settings of the group that endanger machines in use.
+    /// Settings of the group that endanger machines in use, and whether staging fails.
     #[serde(default)]
     pub dangers: Vec<Danger>,
     /// Since when more machines are idle than the buffer holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub surplus_since: Option<Timestamp>,
+    /// Machines that failed while they were staged, with none staged since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Failures>,
 }

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// First words of paths that mean something else: no project can be called so. A test holds this list against the
 /// API's document.
@@ -51,8 +52,9 @@ pub enum ProjectIdError {
 }
 
 /// A project's id: 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length = 64)]
 pub struct ProjectId(String);
 
 impl ProjectId {

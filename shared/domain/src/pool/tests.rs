@@ -1,6 +1,7 @@
 //! The pool's decisions: a machine's life in it, and claims.
 
 mod capacity;
+mod failures;
 
 use jiff::{SignedDuration, Timestamp};
 

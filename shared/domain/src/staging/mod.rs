@@ -5,6 +5,7 @@
 
 mod aggregators;
 mod failure;
+pub mod limit;
 mod outcome;
 mod source;
 mod spec;

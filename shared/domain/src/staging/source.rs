@@ -9,12 +9,14 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::aggregators::AggregatorUrl;
 use crate::{
     blob::BlobRef,
     digest,
     ids::MachineId,
+    machine::Machine,
     package::{ObjectKey, PackageRef},
 };
 
@@ -68,8 +70,9 @@ impl FromStr for ApiUrl {
 pub struct TicketError;
 
 /// A secret of 64 hexadecimal digits: a ticket, or the word it is bound to. Its `Debug` form says nothing.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^[0-9a-f]{64}$")]
 pub struct Ticket(String);
 
 impl Ticket {
@@ -152,9 +155,26 @@ pub enum TicketRefusal {
         "the ticket was redeemed before, with another word: somebody else may have used it. Create the machine again"
     )]
     Used,
+    /// Its machine has no use for it any more.
+    #[error(
+        "the machine that the ticket was made for is not being set up any more, or was started anew since: create the machine again"
+    )]
+    Ended,
 }
 
 impl Grant {
+    /// Whether its machine is still on the way up, in the same of its lives. Where exactly, its record may say late.
+    pub fn check(&self, machine: Option<&Machine>) -> Result<(), TicketRefusal> {
+        match machine {
+            Some(machine)
+                if machine.moved_on(self.cycle).is_none() && machine.closed_at.is_none() =>
+            {
+                Ok(())
+            }
+            _ => Err(TicketRefusal::Ended),
+        }
+    }
+
     /// Whether it is for the archive that is there now.
     pub fn is_for(&self, key: &ObjectKey) -> bool {
         self.key.as_ref().is_none_or(|granted| granted == key)
@@ -180,6 +200,7 @@ impl Grant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{status::Status, test_machines};
 
     fn ticket(digit: &str) -> Ticket {
         digit.repeat(64).parse().unwrap()
@@ -205,6 +226,36 @@ mod tests {
             let refused = grant.redeem(&ticket("a"), late);
             assert_eq!(refused, Err(TicketRefusal::Expired));
         }
+    }
+
+    #[test]
+    fn a_ticket_is_for_a_machine_that_comes_up() {
+        let machine = test_machines::launching();
+        let grant = |cycle| Grant {
+            machine: machine.id.clone(),
+            cycle,
+            package: "model@1.0.0".parse().unwrap(),
+            key: None,
+            expires_at: test_machines::at(300),
+            redeemed_with: None,
+        };
+        // The command was sent, and the record does not say so yet.
+        for status in [Status::WaitingForSsm, Status::FetchingBlob] {
+            let mut machine = machine.clone();
+            machine.status = status;
+            assert_eq!(grant(1).check(Some(&machine)), Ok(()));
+            let ended = Err(TicketRefusal::Ended);
+            assert_eq!(grant(2).check(Some(&machine)), ended);
+            machine.terminate("not wanted", test_machines::at(9));
+            assert_eq!(grant(1).check(Some(&machine)), ended);
+        }
+        for status in [Status::Failed, Status::Terminated, Status::Ready] {
+            let mut machine = machine.clone();
+            machine.status = status;
+            let ended = Err(TicketRefusal::Ended);
+            assert_eq!(grant(1).check(Some(&machine)), ended, "{status}");
+        }
+        assert_eq!(grant(1).check(None), Err(TicketRefusal::Ended));
     }
 
     #[test]

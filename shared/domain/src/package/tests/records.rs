@@ -3,7 +3,7 @@
 use super::{
     super::{
         ObjectFacts, Package, PackageState,
-        record::{Mismatch, compare},
+        record::{Mismatch, Said, compare},
     },
     NOW, groups, inspection, object, package, upload,
 };
@@ -136,4 +136,59 @@ fn what_is_found_waits_for_a_look() {
     );
     assert_eq!(package.state, PackageState::Unverified);
     assert!(package.inspected(inspection()) && package.has_script);
+}
+
+#[test]
+fn what_was_found_is_its_owners_alone_until_somebody_says_otherwise_once() {
+    let found = Package::found(upload("model").key, "admin".into(), &object(), NOW).undescribed();
+    assert!(found.is_restricted() && found.is_undescribed);
+    let written = serde_json::to_value(&found).unwrap();
+    assert_eq!(serde_json::from_value::<Package>(written).unwrap(), found);
+    let mut package = found.clone();
+    assert!(!package.describe(&Said::default(), "ann"));
+    assert_eq!(package, found);
+    // A description says nothing of who may have it.
+    let about = Said {
+        description: Some("weights".into()),
+        ..Said::default()
+    };
+    assert!(package.describe(&about, "ann"));
+    assert!(package.is_restricted() && package.is_undescribed);
+    assert_eq!(package.owner, "admin");
+    let open = Said {
+        is_sensitive: Some(false),
+        rule: Some("true".into()),
+        ..Said::default()
+    };
+    assert!(package.describe(&open, "ann"));
+    assert_eq!(package.owner, "ann");
+    assert!(!package.is_restricted() && !package.is_undescribed);
+    assert_eq!(package.rule.as_deref(), Some("true"));
+    let described = package.clone();
+    let other = Said {
+        description: Some("another".into()),
+        allowed_groups: Some(groups(&["research"])),
+        ..Said::default()
+    };
+    assert!(!package.describe(&other, "bob"));
+    assert_eq!(package, described);
+    // What is not said stays.
+    let mut package = found;
+    assert!(package.describe(&other, "bob"));
+    assert!(package.is_sensitive);
+    assert_eq!(package.allowed_groups, groups(&["research"]));
+}
+
+#[test]
+fn what_came_by_an_upload_takes_no_word() {
+    let mut package = package("model");
+    let before = package.clone();
+    let said = Said {
+        is_sensitive: Some(true),
+        ..Said::default()
+    };
+    assert!(!package.describe(&said, "bob"));
+    assert_eq!(package, before);
+    let written = serde_json::to_value(&package).unwrap();
+    assert_eq!(written.get("is_undescribed"), None);
 }
