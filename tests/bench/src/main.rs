@@ -1,7 +1,8 @@
-//! Benchmarks: what a launch costs, how fast machines of the pool are claimed, what a pass over it costs, and what a
-//! cold start does.
+//! Benchmarks: what a launch costs, how fast machines of the pool are claimed, what a pass over it costs, what it costs
+//! to know who calls, and what a cold start does.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod auth;
 mod claims;
 mod cold;
 mod launch;
@@ -32,6 +33,8 @@ enum Benchmark {
     },
     /// Claim machines of pools of 100, 1,000 and 10,000 by 1, 16 and 64 workers: claims a second, latency, AWS calls.
     Claims,
+    /// Make requests with and without a token: the time it adds, AWS calls.
+    Auth,
     /// Look after pools of 100, 1,000 and 10,000 machines: AWS calls, seconds and peak memory of passes.
     Refresh,
     /// What `refresh` starts.
@@ -59,6 +62,7 @@ async fn run(benchmark: Benchmark) -> Result<(), Box<dyn Error>> {
         Benchmark::Launch { deployed: false } => launch::replay().await,
         Benchmark::Launch { deployed: true } => launch::deployed().await,
         Benchmark::Claims => claims::run().await,
+        Benchmark::Auth => auth::run().await,
         Benchmark::Refresh => refresh::run().await,
         Benchmark::RefreshProcess(task) => refresh_process::run(task).await,
         Benchmark::Cold { runs } => cold::run(runs).await,

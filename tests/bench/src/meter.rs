@@ -67,6 +67,11 @@ impl Meter {
         std::mem::take(&mut *self.lock())
     }
 
+    /// Counts a call that does not come by here.
+    pub(crate) fn count(&self, action: &str) {
+        *self.lock().calls.entry(action.to_owned()).or_default() += 1;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Metered> {
         self.metered.lock().unwrap_or_else(PoisonError::into_inner)
     }
