@@ -1,5 +1,6 @@
 //! The deployed template on the local stack, end to end: what a user does, and what a user sees.
 
+mod attacks;
 mod bad_input;
 mod creator;
 mod drain;
@@ -42,6 +43,7 @@ async fn the_deployed_stack() {
     readme::the_walk_through_works_as_printed(&fixture).await;
     registry::a_package_of_three_parts_runs_on_a_machine(&fixture).await;
     found::an_archive_put_there_by_another_tool_becomes_a_package(&fixture).await;
+    attacks::each_is_refused_and_changes_nothing(&fixture).await;
     drain::draining_ends_every_machine_and_makes_no_new_one(&fixture).await;
     restart::the_records_survive(fixture).await;
 }
