@@ -32,8 +32,8 @@ pub(crate) async fn me(
 /// Change your password.
 ///
 /// The present one is asked for, and wrong ones are counted as at POST /login. The session that the request is made with
-/// goes on; within 15 seconds none of the others is accepted any more. Log in with the new password if the answer was
-/// lost.
+/// goes on; within 15 seconds (30 while DynamoDB does not answer) none of the others is accepted any more. Log in with
+/// the new password if the answer was lost.
 #[utoipa::path(
     patch,
     path = "/me",
@@ -62,7 +62,8 @@ pub(crate) async fn change_password(
 
 /// Log out.
 ///
-/// Ends the session of the token that the request is made with. Within 15 seconds no function accepts it any more.
+/// Ends the session of the token that the request is made with. Within 15 seconds (30 while DynamoDB does not answer) no
+/// function accepts it any more.
 #[utoipa::path(
     post,
     path = "/logout",

@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_hours(4);
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RedeemTicket {
-    /// The ticket, 64 hexadecimal digits.
+    /// The ticket: 64 hexadecimal digits, in lower case.
     pub ticket: Ticket,
     /// A word of the machine's own, of the same form. Only with it the ticket can be redeemed again.
     pub redemption: Ticket,

@@ -15,8 +15,9 @@ use crate::{PackageView, Packages, RegisterPackage, inspect::Looked, refusal, re
 /// Register an archive that is in the bucket.
 ///
 /// It lies under `packages/{pkg_name}/{version}/`, is the only one there, and is looked into as an upload is. A package
-/// that is unverified, or whose archive is back, becomes ready by this. What a synchronization found takes what is said
-/// of it here, once. Registering again changes nothing.
+/// that is unverified, or whose archive is back, becomes ready by this. What was found by a synchronization, or
+/// registered without `is_sensitive` and `allowed_groups`, takes what is said of it here, until one of these two is said.
+/// From then on, registering again changes nothing.
 #[utoipa::path(
     post,
     path = "/register-package",

@@ -207,7 +207,7 @@ fn note(group: Option<&str>, found: Option<&PoolReport>, now: Timestamp) -> Opti
     if let Some(failures) = failures.filter(|it| it.is_lasting()) {
         let Failures { count, last, .. } = failures;
         notes.push(format!(
-            "Staging failed on the last {count} machines ({}: {}). {} Until it succeeds, one machine is tried every {} minutes.",
+            "Staging failed on the last {count} machines ({}: {}). {} Until it succeeds, one machine is tried at a time, {} minutes after the last failure.",
             last.code, last.message, last.hint, PAUSE.as_mins()
         ));
     }

@@ -154,7 +154,7 @@ impl FromStr for ObjectId {
 #[error("'{0}' is not a SHA-256: expected exactly 64 hexadecimal digits")]
 pub struct Sha256Error(String);
 
-/// A SHA-256 as 64 lower-case hexadecimal digits.
+/// A SHA-256 as 64 hexadecimal digits, kept in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, pattern = r"^[0-9A-Fa-f]{64}$")]

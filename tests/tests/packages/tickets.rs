@@ -121,7 +121,7 @@ async fn lasts(minutes: i64, after: u64) -> i64 {
 }
 
 #[tokio::test]
-async fn a_link_lasts_no_longer_than_its_ticket() {
+async fn a_link_lasts_as_long_as_its_ticket_still_does() {
     assert_eq!(lasts(3, 0).await, 180);
     assert_eq!(lasts(3, 60).await, 120);
     // Nobody begins to download in no time at all.

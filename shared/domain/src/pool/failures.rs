@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{failure::MachineError, machine::Machine, staging::Archive, status::Status};
 
-/// So many failures in a row are bad luck, one more is not.
+/// So many failures in a row are no bad luck any more.
 pub const MOST_FAILED: u32 = 3;
-/// The pause after a failure that is not.
+/// The pause after each of those.
 pub const PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Failures with no success since. Kept in the report from pass to pass.
